@@ -1,0 +1,92 @@
+// message: HTTP/1.1 heads and chunked bodies, read strictly and without copying.
+//
+// The parser accepts what RFC 9112 says a server must accept and refuses everything that two implementations could
+// read differently: bare LF, obs-fold, white space before the colon, control bytes, conflicting or repeated
+// Content-Length, Content-Length beside Transfer-Encoding, any transfer coding but a single "chunked", a missing or
+// repeated Host. Views point into the caller's buffer and live as long as it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kelvin::http {
+
+struct Limits {
+  std::size_t head_bytes_max = 32 * 1024;   // beyond: 431
+  std::size_t fields_max = 128;             // beyond: 431
+  std::size_t target_bytes_max = 8 * 1024;  // beyond: 414
+};
+
+struct Field {
+  std::string_view name;
+  std::string_view value;                   // without surrounding white space
+};
+
+struct Head {
+  std::vector<Field> fields;                // in order; reused between requests, so parsing does not allocate
+  std::optional<std::uint64_t> content_length;
+  bool is_chunked = false;
+  bool keeps_alive = true;                  // by version and Connection
+  bool upgrades = false;                    // Connection: upgrade with an Upgrade field
+  std::size_t bytes = 0;                    // of the head, including the empty line
+
+  // First field of that name, compared without regard to case; nullptr when absent.
+  const Field* find(std::string_view name) const;
+};
+
+struct RequestHead : Head {
+  std::string_view method;
+  std::string_view target;
+  std::string_view host;
+  int minor_version = 1;
+  bool expects_continue = false;
+};
+
+struct ResponseHead : Head {
+  int status = 0;
+  int minor_version = 1;
+  std::string_view reason;
+};
+
+enum class Parsed { NeedMore, Done, Refused };
+struct Outcome {
+  Parsed parsed = Parsed::NeedMore;
+  std::uint16_t status = 400;               // with Refused: what to answer before closing
+  std::string_view why;                     // with Refused: a sentence
+};
+
+[[nodiscard]] Outcome parse_request(std::string_view bytes, const Limits& limits, RequestHead& head);
+// `to_head`: whether the request was a HEAD, whose answer has no body whatever its fields say.
+[[nodiscard]] Outcome parse_response(std::string_view bytes, const Limits& limits, ResponseHead& head);
+
+// Follows a chunked body without keeping it.
+class ChunkReader {
+ public:
+  struct Step {
+    Parsed parsed = Parsed::NeedMore;       // Done: the last chunk and the trailers have been consumed
+    std::size_t consumed = 0;               // bytes of the input that belong to this body
+    std::string_view payload;               // body bytes among them, possibly empty; call again while consumed > 0
+    std::string_view why;
+  };
+  [[nodiscard]] Step feed(std::string_view bytes);
+
+ private:
+  enum class Where : std::uint8_t { Size, SizeExtension, SizeEnd, Payload, PayloadEnd, PayloadEndLf, Trailer, Done };
+  Where where_ = Where::Size;
+  std::uint64_t left_ = 0;
+  std::uint32_t digits_ = 0;
+  std::uint32_t extra_bytes_ = 0;           // extensions and trailers, bounded
+  bool line_is_empty_ = true;
+};
+
+// ASCII, without regard to case.
+[[nodiscard]] bool same_name(std::string_view a, std::string_view b);
+// Percent-decodes a path part; nullopt for a bad escape or a NUL.
+[[nodiscard]] std::optional<std::string> decode_path(std::string_view path);
+[[nodiscard]] std::string_view reason_of(int status);
+
+}  // namespace kelvin::http

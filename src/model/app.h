@@ -1,0 +1,80 @@
+// app: what a user deploys, after every default is filled in and every path is resolved.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/id.h"
+#include "base/time.h"
+
+namespace kelvin::model {
+
+// One way to satisfy an app's wish for accelerators.
+struct AcceleratorNeed {
+  std::string kind = "cpu";       // "cpu" (slots of the node's cores), or a lower-case GPU kind such as "h100"; "any" with memory_each
+  std::uint32_t count = 1;
+  Bytes memory_each;              // 0: whatever the kind has
+  bool operator==(const AcceleratorNeed&) const = default;
+};
+
+struct ScaleRule {
+  std::uint32_t replicas_min = 0;  // kept warm
+  std::uint32_t replicas_max = 4;  // counts replicas that hold a lease
+  std::uint32_t concurrency = 4;   // slots per replica
+  // Lambda: replica-seconds one would pay to save one request-second of waiting, in thousandths.
+  // batch 1'000, balanced 5'000, interactive 20'000, strict 100'000.
+  std::uint32_t urgency_milli = 20'000;
+  bool operator==(const ScaleRule&) const = default;
+};
+
+struct StartRule {
+  Duration progress = 60s;        // give up when nothing has moved for this long
+  std::uint32_t attempts = 3;     // then back off
+  bool operator==(const StartRule&) const = default;
+};
+
+struct QueueRule {
+  std::uint32_t requests_max = 1000;  // beyond: 429
+  Duration wait = 600s;               // beyond: 503
+  bool operator==(const QueueRule&) const = default;
+};
+
+enum class ParkRule { Auto, Never };
+
+struct AppSpec {
+  std::string name;                               // DNS label
+  std::vector<std::string> command;               // argv; {model} and {port} are filled in at the start of a replica
+  std::string model;                              // as written in the app file; empty: none
+  std::map<std::string, std::string> environment;
+  std::vector<AcceleratorNeed> needs{{}};         // in order of preference, never empty
+  Bytes memory{};                                 // host memory limit; 0: no limit
+  std::uint16_t fixed_port = 0;                   // 0: auto
+  std::string ready_path;                         // empty: the port accepts
+  std::string alive_path;                         // empty: not asked
+  ScaleRule scale;
+  ParkRule park = ParkRule::Auto;
+  std::string served_model;                       // empty: `model` in /v1 bodies is passed on as it came
+  StartRule start;
+  Duration timeout = 600s;                        // of a running request
+  QueueRule queue;
+  std::vector<std::string> cors;                  // origins that may call the app
+  bool operator==(const AppSpec&) const = default;
+};
+
+// One immutable version of an app.
+struct Revision {
+  RevisionId id;
+  AppId app;
+  std::uint32_t number = 1;      // counts from 1 within the app; shown as "gemma@3"
+  std::string workspace = "default";
+  AppSpec spec;
+  std::string folder;            // where its content lies on the node: the replica's working directory
+  std::string program;           // argv[0], looked up at deploy time
+  std::string model_path;        // what {model} becomes; empty: none
+};
+
+}  // namespace kelvin::model

@@ -1,0 +1,165 @@
+// event: everything control may learn. Facts in the past tense; the outcome of an effect returns only as one of these.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/id.h"
+#include "base/time.h"
+#include "model/app.h"
+#include "model/node.h"
+#include "model/replica.h"
+
+namespace kelvin::model {
+
+// --- from users, through the API -------------------------------------------------------------------------------------
+
+// A revision was stored and takes the app's new requests from here on. Also heals a failing app.
+struct RevisionDeployed {
+  std::shared_ptr<const Revision> revision;
+};
+// An older revision takes the app's requests again.
+struct RevisionActivated {
+  AppId app;
+  RevisionId revision;
+};
+struct AppDeleted {
+  AppId app;
+};
+struct ScaleChanged {
+  AppId app;
+  std::uint32_t replicas_min = 0;
+  std::uint32_t replicas_max = 0;
+};
+struct ParkAsked {  // park every idle replica of the app now
+  AppId app;
+};
+struct WakeAsked {  // have one ready replica, as if a request waited
+  AppId app;
+};
+
+// --- from the gateway ------------------------------------------------------------------------------------------------
+
+// A request found no free slot and waits. `loop` is the gateway loop that holds its connection.
+struct Demand {
+  RequestId request;
+  AppId app;
+  std::uint32_t loop = 0;
+  KeyId key;                       // 0: no key; fairness is between keys
+  Instant arrived;
+};
+// A waiting request's client has left.
+struct RequestLeft {
+  RequestId request;
+};
+// A slot of this replica was given back while requests of its app wait.
+struct SlotFree {
+  ReplicaId replica;
+};
+enum class HandoverProblem : std::uint8_t {
+  NoSlot,      // the slot word was full or closed; the request still waits and goes back to its place in the queue
+  ClientLeft,  // the request has ended; its slot was given back
+};
+struct HandoverRefused {
+  RequestId request;
+  ReplicaId replica;
+  HandoverProblem problem = HandoverProblem::NoSlot;
+};
+struct BusyEntry {
+  ReplicaId replica;
+  std::vector<Span> spans;         // disjoint, ascending; requests still running are cut at complete_up_to
+  Duration request_time{};         // sum over requests, overlaps counted: the integral of in-flight
+  std::uint32_t answered = 0;      // replies whose head came from the replica
+};
+// All work of one gateway loop between its last report and `complete_up_to`.
+struct BusyMeasured {
+  std::uint32_t loop = 0;
+  Instant complete_up_to;
+  std::vector<BusyEntry> entries;
+};
+enum class Suspicion : std::uint8_t { ConnectFailed, BrokenReply, FirstByteTimeout, AliveFailed };
+struct ReplicaSuspected {
+  ReplicaId replica;
+  Suspicion suspicion = Suspicion::ConnectFailed;
+  std::string detail;
+};
+// Every loop has closed its idle connections to this replica.
+struct ConnectionsClosed {
+  ReplicaId replica;
+};
+
+// --- from the slot table, through the shell --------------------------------------------------------------------------
+
+// Outcome of CloseSlots.
+struct SlotsClosed {
+  ReplicaId replica;
+  bool is_closed = false;          // false: it had work, or was used after `idle_since`; it stays open
+  std::uint32_t in_flight = 0;
+  Instant last_used;               // when its last slot was given back; 0: never
+};
+// The last slot of a closed word was given back.
+struct SlotsDrained {
+  ReplicaId replica;
+};
+
+// --- from the cluster ------------------------------------------------------------------------------------------------
+
+struct NodeChanged {
+  Node node;
+};
+struct ReplicaMoved {
+  ReplicaId replica;
+  State to = State::Gone;
+  std::uint16_t port = 0;          // from Loading on
+  std::int32_t pid = 0;            // from Loading on
+  std::optional<Exit> exit;        // with Gone
+};
+// Resume or Park did not work; the replica is where it was. `what` says why.
+struct MoveFailed {
+  ReplicaId replica;
+  State tried = State::Parked;
+  std::string what;
+};
+enum class Progress : std::uint8_t {
+  Strong,  // bytes read, memory grown by 1 %, another readiness status, a log line not seen before when digits are ignored
+  Weak,    // processor time, repeated lines
+};
+struct ReplicaProgressed {
+  ReplicaId replica;
+  Progress progress = Progress::Strong;
+  std::string what;                // "memory grew to 212 MiB"
+};
+
+// --- recovery and time -----------------------------------------------------------------------------------------------
+
+// At start, before anything else: what the store knows ...
+struct RevisionRestored {
+  std::shared_ptr<const Revision> revision;
+  bool is_active = false;
+};
+// ... and what runs on the nodes. State is Loading, Ready or Parked; slots of Ready ones are to be opened afresh.
+struct ReplicaFound {
+  ReplicaId replica;
+  RevisionId revision;
+  State state = State::Ready;
+  Lease lease;
+  std::uint32_t slot = 0;
+  std::uint16_t port = 0;
+  std::int32_t pid = 0;
+  Instant created;
+  std::uint64_t usage_sequence = 0;  // first free one
+};
+struct RecoveryFinished {};
+// The moment that next_deadline named has come.
+struct Tick {};
+
+using Event = std::variant<RevisionDeployed, RevisionActivated, AppDeleted, ScaleChanged, ParkAsked, WakeAsked, Demand,
+                           RequestLeft, SlotFree, HandoverRefused, BusyMeasured, ReplicaSuspected, ConnectionsClosed,
+                           SlotsClosed, SlotsDrained, NodeChanged, ReplicaMoved, MoveFailed, ReplicaProgressed,
+                           RevisionRestored, ReplicaFound, RecoveryFinished, Tick>;
+
+}  // namespace kelvin::model

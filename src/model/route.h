@@ -1,0 +1,45 @@
+// route: what the gateway must know about one app; replaced as a whole when anything in it changes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/id.h"
+#include "base/time.h"
+#include "model/app.h"
+
+namespace kelvin::model {
+
+// A replica that may be given work. `slot` is its index in the slot table and `generation` the value its slot word
+// must carry: a word of another generation belongs to another replica.
+struct RouteReplica {
+  ReplicaId id;
+  RevisionId revision;
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+  std::uint32_t slots = 1;          // requests at once
+  std::uint16_t port = 0;           // on 127.0.0.1
+};
+
+// Why the app takes no requests just now.
+struct Refusal {
+  std::uint16_t status = 0;         // 0: it takes requests
+  std::string code;                 // stable, e.g. "app_failing"
+  std::string sentence;             // plain English: what happened and what to do next
+  Duration retry_after{};           // 0: no Retry-After
+};
+
+struct Route {
+  AppId app;
+  std::string workspace = "default";
+  std::string name;
+  bool is_gone = false;             // deleted: forget it
+  std::vector<RouteReplica> replicas;  // ready ones, by id
+  QueueRule queue;
+  Duration timeout = 600s;
+  std::string served_model;
+  std::vector<std::string> cors;
+};
+
+}  // namespace kelvin::model
