@@ -42,6 +42,10 @@ struct WakeAsked {  // have one ready replica, as if a request waited
   AppId app;
 };
 
+// The platform is asked to end (SIGTERM): everything that waits is refused (503, code "shutting_down"), so is new Demand;
+// starts are abandoned, ready replicas drained and stopped, parked ones stopped, nothing is started any more.
+struct ShutdownAsked {};
+
 // --- from the gateway ------------------------------------------------------------------------------------------------
 
 // A request found no free slot and waits. `loop` is the gateway loop that holds its connection.
@@ -157,7 +161,7 @@ struct RecoveryFinished {};
 // The moment that next_deadline named has come.
 struct Tick {};
 
-using Event = std::variant<RevisionDeployed, RevisionActivated, AppDeleted, ScaleChanged, ParkAsked, WakeAsked, Demand,
+using Event = std::variant<RevisionDeployed, RevisionActivated, AppDeleted, ScaleChanged, ParkAsked, WakeAsked, ShutdownAsked, Demand,
                            RequestLeft, SlotFree, HandoverRefused, BusyMeasured, ReplicaSuspected, ConnectionsClosed,
                            SlotsClosed, SlotsDrained, NodeChanged, ReplicaMoved, MoveFailed, ReplicaProgressed,
                            RevisionRestored, ReplicaFound, RecoveryFinished, Tick>;
