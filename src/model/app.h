@@ -75,6 +75,8 @@ struct Revision {
   std::string folder;            // where its content lies on the node: the replica's working directory
   std::string program;           // argv[0], looked up at deploy time
   std::string model_path;        // what {model} becomes; empty: none
+  std::int64_t created_unix_ms = 0;      // 0: unknown
+  std::int64_t app_created_unix_ms = 0;  // when the app's first revision came; 0: unknown
 };
 
 }  // namespace kelvin::model

@@ -1,9 +1,11 @@
 // view: what people and programs are shown of the world; values copied out of it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/app.h"
@@ -62,6 +64,13 @@ struct Decision {
   RequestId request;                // 0: about no single request
   std::string verb;                 // "start", "park", "refuse", ...: one word, for filters
   std::string sentence;
+};
+
+struct DecisionFilter {
+  AppId app;               // 0: any
+  ReplicaId replica;       // 0: any
+  RequestId request;       // 0: any
+  std::size_t most = 100;  // the last so many
 };
 
 }  // namespace kelvin::model

@@ -30,12 +30,7 @@ class Control {
   virtual std::vector<model::Revision> revisions(AppId app) = 0;
 
   // The decision log, oldest first; a bounded ring, so old entries are gone.
-  struct DecisionFilter {
-    AppId app;             // 0: any
-    ReplicaId replica;     // 0: any
-    RequestId request;     // 0: any
-    std::size_t most = 100;  // the last so many
-  };
+  using DecisionFilter = model::DecisionFilter;
   virtual std::vector<model::Decision> decisions(const DecisionFilter& filter) = 0;
 };
 
