@@ -1,9 +1,10 @@
 // message: HTTP/1.1 heads and chunked bodies, read strictly and without copying.
 //
-// The parser accepts what RFC 9112 says a server must accept and refuses everything that two implementations could
-// read differently: bare LF, obs-fold, white space before the colon, control bytes, conflicting or repeated
-// Content-Length, Content-Length beside Transfer-Encoding, any transfer coding but a single "chunked", a missing or
-// repeated Host. Views point into the caller's buffer and live as long as it.
+// The parser accepts what RFC 9112 says a server must accept and refuses everything that two
+// implementations could read differently: bare LF, obs-fold, white space before the colon, control
+// bytes, conflicting or repeated Content-Length, Content-Length beside Transfer-Encoding, any
+// transfer coding but a single "chunked", a missing or repeated Host. Views point into the caller's
+// buffer and live as long as it.
 #pragma once
 
 #include <cstddef>
@@ -23,16 +24,16 @@ struct Limits {
 
 struct Field {
   std::string_view name;
-  std::string_view value;                   // without surrounding white space
+  std::string_view value;  // without surrounding white space
 };
 
 struct Head {
-  std::vector<Field> fields;                // in order; reused between requests, so parsing does not allocate
+  std::vector<Field> fields;  // in order; reused between requests, so parsing does not allocate
   std::optional<std::uint64_t> content_length;
   bool is_chunked = false;
-  bool keeps_alive = true;                  // by version and Connection
-  bool upgrades = false;                    // Connection: upgrade with an Upgrade field
-  std::size_t bytes = 0;                    // of the head, including the empty line
+  bool keeps_alive = true;  // by version and Connection
+  bool upgrades = false;    // Connection: upgrade with an Upgrade field
+  std::size_t bytes = 0;    // of the head, including the empty line
 
   // First field of that name, compared without regard to case; nullptr when absent.
   const Field* find(std::string_view name) const;
@@ -40,8 +41,11 @@ struct Head {
 
 struct RequestHead : Head {
   std::string_view method;
-  std::string_view target;
-  std::string_view host;
+  std::string_view target;  // as sent
+  std::string_view
+      path;  // the target in origin form, with its query; "*" for OPTIONS *; never empty
+  std::string_view
+      host;  // with its port, as sent; empty only where HTTP/1.0 left it out or it was sent empty
   int minor_version = 1;
   bool expects_continue = false;
 };
@@ -55,38 +59,71 @@ struct ResponseHead : Head {
 enum class Parsed { NeedMore, Done, Refused };
 struct Outcome {
   Parsed parsed = Parsed::NeedMore;
-  std::uint16_t status = 400;               // with Refused: what to answer before closing
-  std::string_view why;                     // with Refused: a sentence
+  std::uint16_t status = 400;  // with Refused: what to answer before closing
+  std::string_view why;        // with Refused: a sentence
 };
 
-[[nodiscard]] Outcome parse_request(std::string_view bytes, const Limits& limits, RequestHead& head);
-// `to_head`: whether the request was a HEAD, whose answer has no body whatever its fields say.
-[[nodiscard]] Outcome parse_response(std::string_view bytes, const Limits& limits, ResponseHead& head);
+// One empty line in front of the request line is skipped and counted in `head.bytes`. HTTP/1.0 may
+// leave out Host.
+[[nodiscard]] Outcome parse_request(std::string_view bytes, const Limits& limits,
+                                    RequestHead& head);
+// Interim (1xx) heads come out like any other: the caller sees them by their status.
+[[nodiscard]] Outcome parse_response(std::string_view bytes, const Limits& limits,
+                                     ResponseHead& head);
+
+// How the end of a body is known.
+enum class Framing : std::uint8_t { None, Length, Chunked, UntilClose };
+[[nodiscard]] Framing framing_of(const RequestHead& head);
+// `method`: of the request that is answered; a HEAD has no body whatever the fields of its answer
+// say.
+[[nodiscard]] Framing framing_of(const ResponseHead& head, std::string_view method);
 
 // Follows a chunked body without keeping it.
 class ChunkReader {
  public:
   struct Step {
-    Parsed parsed = Parsed::NeedMore;       // Done: the last chunk and the trailers have been consumed
-    std::size_t consumed = 0;               // bytes of the input that belong to this body
-    std::string_view payload;               // body bytes among them, possibly empty; call again while consumed > 0
+    Parsed parsed = Parsed::NeedMore;  // Done: the last chunk and the trailers have been consumed
+    std::size_t consumed = 0;          // bytes of the input that belong to this body
+    std::string_view
+        payload;  // body bytes among them, possibly empty; call again while consumed > 0
     std::string_view why;
   };
+  // At most one piece of payload a call. Extensions are bounded by 1 KiB per chunk, trailers by 8
+  // KiB.
   [[nodiscard]] Step feed(std::string_view bytes);
 
  private:
-  enum class Where : std::uint8_t { Size, SizeExtension, SizeEnd, Payload, PayloadEnd, PayloadEndLf, Trailer, Done };
+  enum class Where : std::uint8_t {
+    Size,
+    SizeExtension,
+    SizeEnd,
+    Payload,
+    PayloadEnd,
+    PayloadEndLf,
+    LineStart,
+    TrailerName,
+    TrailerValue,
+    TrailerLf,
+    LastLf,
+    Done
+  };
+  std::string_view read_framing(char byte);
+
   Where where_ = Where::Size;
   std::uint64_t left_ = 0;
   std::uint32_t digits_ = 0;
-  std::uint32_t extra_bytes_ = 0;           // extensions and trailers, bounded
-  bool line_is_empty_ = true;
+  std::uint32_t extra_bytes_ = 0;  // of extensions in this chunk, or of trailers
 };
 
 // ASCII, without regard to case.
 [[nodiscard]] bool same_name(std::string_view a, std::string_view b);
+// Whether a comma-separated list (Connection, TE, ...) holds the token, without regard to case.
+[[nodiscard]] bool list_has(std::string_view list, std::string_view token);
+// A host without its port, for comparisons; brackets of an IPv6 literal stay.
+[[nodiscard]] std::string_view host_name_of(std::string_view host);
 // Percent-decodes a path part; nullopt for a bad escape or a NUL.
 [[nodiscard]] std::optional<std::string> decode_path(std::string_view path);
+// "Not Found"; "Unknown" for a status without a registered phrase.
 [[nodiscard]] std::string_view reason_of(int status);
 
 }  // namespace kelvin::http
