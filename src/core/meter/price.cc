@@ -13,7 +13,8 @@ static_assert(static_cast<std::size_t>(Phase::Stop) + 1 == kPhaseCount);
 
 // 1 nano per millisecond is 0.0036 per hour.
 constexpr std::pair<std::string_view, std::int64_t> kRates[] = {
-    {"a100", 500}, {"cpu", 14}, {"h100", 833}, {"h200", 1000}, {"l4", 180}, {"mig", 400}, {"t4", 97},
+    {"a100", 500}, {"cpu", 14},  {"h100", 833}, {"h200", 1000},
+    {"l4", 180},   {"mig", 400}, {"t4", 97},
 };
 constexpr std::int64_t kRateOtherwise = 400;
 
@@ -56,7 +57,8 @@ Money price_of(const PricePlan& plan, const model::Usage& row) {
   return (busy + rest) * row.accelerators;
 }
 
-void append_postings(const PricePlan& plan, const model::Usage& row, std::vector<model::LedgerEntry>& entries) {
+void append_postings(const PricePlan& plan, const model::Usage& row,
+                     std::vector<model::LedgerEntry>& entries) {
   const Money price = price_of(plan, row);
   if (price == Money{}) return;
   model::LedgerEntry entry{.replica = row.replica,
