@@ -97,7 +97,7 @@ void Meter::enter(Line& line, State state, Instant at) {
     Stretch& last = line.stretches.back();
     if (state == State::Stopping && last.outcome == Outcome::Pending)
       next.outcome = Outcome::Pending;
-    last.to = std::max(at, std::max(last.from, line.cursor));
+    last.to = std::max(at, std::max(last.from, line.folded_to));
     next.from = last.to;
     if (last.to == last.from) line.stretches.pop_back();
   }
@@ -119,7 +119,7 @@ void Meter::gone(ReplicaId replica, Instant at, Billing billing) {
   if (it == lines_.end() || it->second.is_gone) return;
   Line& line = it->second;
   Stretch& last = line.stretches.back();
-  last.to = std::max(at, std::max(last.from, line.cursor));
+  last.to = std::max(at, std::max(last.from, line.folded_to));
   if (last.to == last.from) line.stretches.pop_back();
   settle(line, Outcome::Billed);
   if (billing == Billing::Waived) {
