@@ -1,0 +1,75 @@
+"""conftest: the platform as the end-to-end tests meet it: the real binary, a data folder of its own, a free port."""
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from serving import Serve, find_binary
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+
+
+@pytest.fixture(scope="session")
+def binary():
+    return find_binary(REPOSITORY)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory):
+    """What tools/engine found, in a folder that users other than root may enter, because replicas run as such."""
+    server, model = os.environ.get("KELVIN_LLAMA_SERVER"), os.environ.get("KELVIN_GGUF")
+    kind = os.environ.get("KELVIN_ENGINE", "standin")
+    if not server or not model:
+        server, kind = PROGRAMS / "standin_engine.py", "standin"
+        model = tmp_path_factory.mktemp("model") / "standin.gguf"
+        model.write_text("This is no model.\n", encoding="utf-8")
+    folder = Path(tempfile.mkdtemp(prefix="kelvin-test-bin-"))
+    folder.chmod(0o755)
+    shutil.copy(server, folder / "llama-server")
+    (folder / "llama-server").chmod(0o755)
+    yield {"kind": kind, "folder": folder, "model": Path(model)}
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_http(binary):
+    """The static HTTP program, as the build made it or as gcc or clang makes it here."""
+    built = binary.parent / "tests" / "tiny_http"
+    if not built.exists():
+        pytest.skip(f"{built.name} has not been built")
+    return built
+
+
+@pytest.fixture
+def make_serve(binary):
+    """make_serve(**options) -> a running Serve; everything it started is gone after the test."""
+    made = []
+
+    def make(**options):
+        serve = Serve(binary, **options)
+        made.append(serve)
+        serve.start()
+        return serve
+
+    yield make
+    for serve in made:
+        serve.destroy()
+
+
+@pytest.fixture
+def serve(make_serve):
+    return make_serve()
+
+
+@pytest.fixture(scope="module")
+def shared_serve(binary, engine):
+    """One platform for all tests of a module that do not disturb each other."""
+    serve = Serve(binary, path_folders=[engine["folder"]])
+    try:
+        serve.start()
+        yield serve
+    finally:
+        serve.destroy()

@@ -1,0 +1,114 @@
+"""test_openai: the unmodified `openai` client against an engine app: cold, parked and warm, streamed and plain."""
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import openai
+import pytest
+
+from serving import wait_until
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "gemma"
+QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
+
+
+@pytest.fixture(scope="module")
+def gemma(shared_serve, engine):
+    """The example app as it stands, with whichever engine tools/engine found."""
+    with tempfile.TemporaryDirectory(prefix="kelvin-test-app-") as folder:
+        for file in EXAMPLE.iterdir():
+            if file.is_file() and file.suffix != ".gguf":
+                shutil.copy(file, folder)
+        os.link(engine["model"], Path(folder) / "gemma-3-270m-q4_k_m.gguf") if same_disk(engine["model"], folder) else \
+            shutil.copy(engine["model"], Path(folder) / "gemma-3-270m-q4_k_m.gguf")
+        shared_serve.cli("deploy", str(Path(folder) / "kelvin.yaml"))
+    return shared_serve
+
+
+def same_disk(a, b):
+    return os.stat(a).st_dev == os.stat(b).st_dev
+
+
+@pytest.fixture(scope="module")
+def client(gemma):
+    return openai.OpenAI(base_url=gemma.url + "/v1", api_key=gemma.token, timeout=180, max_retries=0)
+
+
+def make_cold(serve, app="gemma"):
+    serve.cli("scale", app, "--min", "0", "--max", "0")
+    wait_until(lambda: not serve.live_replicas(app) and serve.condition(app) == "cold", f"{app} is cold")
+    serve.cli("scale", app, "--min", "0", "--max", "1")
+
+
+def bring_to(serve, temperature):
+    if temperature == "cold":
+        make_cold(serve)
+        return
+    serve.cli("wake", "gemma")
+    serve.wait_condition("gemma", "ready")
+    if temperature == "parked":
+        serve.park("gemma")
+
+
+def expected_word(engine):
+    return "Paris" if engine["kind"] == "real" else "stand-in"
+
+
+@pytest.mark.parametrize("temperature", ["cold", "parked", "warm"])
+@pytest.mark.parametrize("is_streamed", [True, False], ids=["streamed", "plain"])
+def test_chat_completion(gemma, client, engine, temperature, is_streamed):
+    bring_to(gemma, temperature)
+    raw = client.chat.completions.with_raw_response.create(model="gemma", messages=QUESTION, max_tokens=40,
+                                                           temperature=0, stream=is_streamed)
+    answer = raw.parse()
+    if is_streamed:
+        pieces = [chunk.choices[0].delta.content or "" for chunk in answer if chunk.choices]
+        text = "".join(pieces)
+        assert sum(1 for piece in pieces if piece) > 2
+    else:
+        text = answer.choices[0].message.content
+        assert answer.usage.completion_tokens > 0
+    assert expected_word(engine) in text
+    waited_for = raw.headers.get("kelvin-cold-start")
+    assert waited_for == (None if temperature == "warm" else temperature)
+    assert raw.headers["kelvin-request-id"].startswith("q")
+    phases = raw.headers["server-timing"]
+    if temperature == "cold":
+        assert "start" in phases and "load" in phases
+    if temperature == "parked":
+        assert "resume" in phases
+
+
+def test_models_list_names_the_apps(gemma, client):
+    assert "gemma" in [model.id for model in client.models.list()]
+
+
+def test_a_wrong_model_is_not_found(client):
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.chat.completions.create(model="gemmma", messages=QUESTION)
+    assert caught.value.code == "model_not_found" and "gemmma" in str(caught.value)
+
+
+def test_a_wrong_key_is_an_authentication_error(gemma):
+    stranger = openai.OpenAI(base_url=gemma.url + "/v1", api_key="kv_AAAAAAAA_" + "A" * 43, max_retries=0)
+    with pytest.raises(openai.AuthenticationError) as caught:
+        stranger.chat.completions.create(model="gemma", messages=QUESTION)
+    assert caught.value.code == "invalid_api_key"
+    with pytest.raises(openai.AuthenticationError):
+        stranger.models.list()
+
+
+def test_a_key_with_invoke_is_enough_and_does_not_reach_the_app(gemma):
+    gemma.deploy_echo("echo")
+    secret = gemma.json("keys", "create", "invoker", "--scope", "invoke")["secret"]
+    client = openai.OpenAI(base_url=gemma.url + "/v1", api_key=secret, max_retries=0, timeout=180)
+    assert client.chat.completions.create(model="gemma", messages=QUESTION, max_tokens=5).choices
+    headers = gemma.app("echo", "/headers", headers={"Authorization": "Bearer " + secret}).json
+    assert secret not in str(headers)
+
+
+def test_two_model_keys_are_refused(gemma):
+    body = '{"model": "gemma", "model": "other", "messages": []}'
+    reply = gemma.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json"})
+    assert reply.status == 400 and reply.json["error"]["code"]
