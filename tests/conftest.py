@@ -1,20 +1,20 @@
 """conftest: the platform as the end-to-end tests meet it: the real binary, a data folder of its own, a free port."""
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from serving import Serve, find_binary
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-PROGRAMS = Path(__file__).resolve().parent / "programs"
+from serving import PROGRAMS, Serve, find_binary  # pylint: disable=wrong-import-position
 
 
 @pytest.fixture(scope="session")
 def binary():
-    return find_binary(REPOSITORY)
+    return find_binary("dev", "release")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,4 @@
 """test_openai: the unmodified `openai` client against an engine app: cold, parked and warm, streamed and plain."""
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -7,27 +6,25 @@ from pathlib import Path
 import openai
 import pytest
 
-from serving import wait_until
-
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "gemma"
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
 
 
 @pytest.fixture(scope="module")
-def gemma(shared_serve, engine):
+def app_file(engine):
     """The example app as it stands, with whichever engine tools/engine found."""
     with tempfile.TemporaryDirectory(prefix="kelvin-test-app-") as folder:
         for file in EXAMPLE.iterdir():
             if file.is_file() and file.suffix != ".gguf":
                 shutil.copy(file, folder)
-        os.link(engine["model"], Path(folder) / "gemma-3-270m-q4_k_m.gguf") if same_disk(engine["model"], folder) else \
-            shutil.copy(engine["model"], Path(folder) / "gemma-3-270m-q4_k_m.gguf")
-        shared_serve.cli("deploy", str(Path(folder) / "kelvin.yaml"))
+        shutil.copy(engine["model"], Path(folder) / "gemma-3-270m-q4_k_m.gguf")
+        yield str(Path(folder) / "kelvin.yaml")
+
+
+@pytest.fixture(scope="module")
+def gemma(shared_serve, app_file):
+    shared_serve.cli("deploy", app_file)
     return shared_serve
-
-
-def same_disk(a, b):
-    return os.stat(a).st_dev == os.stat(b).st_dev
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +32,9 @@ def client(gemma):
     return openai.OpenAI(base_url=gemma.url + "/v1", api_key=gemma.token, timeout=180, max_retries=0)
 
 
-def make_cold(serve, app="gemma"):
-    serve.cli("scale", app, "--min", "0", "--max", "0")
-    wait_until(lambda: not serve.live_replicas(app) and serve.condition(app) == "cold", f"{app} is cold")
-    serve.cli("scale", app, "--min", "0", "--max", "1")
-
-
-def bring_to(serve, temperature):
+def bring_to(serve, app_file, temperature):
     if temperature == "cold":
-        make_cold(serve)
+        serve.make_cold("gemma", lambda: serve.cli("deploy", app_file))
         return
     serve.cli("wake", "gemma")
     serve.wait_condition("gemma", "ready")
@@ -57,8 +48,8 @@ def expected_word(engine):
 
 @pytest.mark.parametrize("temperature", ["cold", "parked", "warm"])
 @pytest.mark.parametrize("is_streamed", [True, False], ids=["streamed", "plain"])
-def test_chat_completion(gemma, client, engine, temperature, is_streamed):
-    bring_to(gemma, temperature)
+def test_chat_completion(gemma, client, engine, app_file, temperature, is_streamed):
+    bring_to(gemma, app_file, temperature)
     raw = client.chat.completions.with_raw_response.create(model="gemma", messages=QUESTION, max_tokens=40,
                                                            temperature=0, stream=is_streamed)
     answer = raw.parse()

@@ -1,4 +1,6 @@
-"""serving: starts `kelvin serve` on a free port, speaks to it as programs and people do, and leaves nothing behind."""
+"""serving: starts `kelvin serve` on a free port, speaks to it as programs and people do, and leaves nothing behind. The
+tests, the benches and the demo share it.
+"""
 import contextlib
 import http.client
 import json
@@ -13,18 +15,20 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-PROGRAMS = Path(__file__).resolve().parent / "programs"
+REPOSITORY = Path(__file__).resolve().parent.parent
+PROGRAMS = REPOSITORY / "tests" / "programs"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Sanitized binaries on two busy cores are slow; these bounds only end tests that would hang.
 PATIENCE_S = 60
 
 
-def find_binary(repository):
+def find_binary(*presets):
+    """KELVIN_BIN, else the first of these build trees that holds the binary."""
     named = os.environ.get("KELVIN_BIN")
-    for candidate in [named] if named else [repository / "build" / "dev" / "kelvin", repository / "build" / "release" / "kelvin"]:
+    for candidate in [named] if named else [REPOSITORY / "build" / preset / "kelvin" for preset in presets]:
         if Path(candidate).exists():
             return Path(candidate).resolve()
-    raise FileNotFoundError("no kelvin binary: build with `cmake --build --preset dev`, or set KELVIN_BIN")
+    raise FileNotFoundError(f"no kelvin binary: build with `cmake --build --preset {presets[0]}`, or set KELVIN_BIN")
 
 
 def wait_until(condition, what, patience=PATIENCE_S, pause=0.05):
@@ -219,6 +223,13 @@ class Serve:
             file = Path(folder) / "kelvin.yaml"
             file.write_text(json.dumps({"name": name, "command": command, **keys}, indent=1), encoding="utf-8")
             return self.cli("deploy", str(file), *(["--wait"] if wait else []), code=code)
+
+    def make_cold(self, name, deploy_again):
+        """Ends every replica of the app: it is deleted, and deployed afresh by the given call."""
+        self.cli("delete", name, "--yes")
+        wait_until(lambda: not [r for r in self.replicas() if r["app"] == name and r["state"] != "gone"],
+                   f"{name} has no replica left", pause=0.02)
+        deploy_again()
 
     def deploy_echo(self, name="echo", wait=False, **keys):
         return self.deploy(name, ["python3", "echo_app.py"], ["echo_app.py"], wait=wait, **keys)
