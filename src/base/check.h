@@ -9,8 +9,8 @@ namespace kelvin {
 
 }  // namespace kelvin
 
-#define KELVIN_CHECK(condition)                                        \
-  do {                                                                 \
-    if (!(condition)) [[unlikely]]                                     \
-      ::kelvin::check_failed(#condition, __FILE__, __LINE__);          \
+#define KELVIN_CHECK(condition)                               \
+  do {                                                        \
+    if (!(condition)) [[unlikely]]                            \
+      ::kelvin::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)

@@ -36,7 +36,8 @@ template <class T>
 using Result = tl::expected<T, Error>;
 using Status = Result<void>;
 
-[[nodiscard]] inline tl::unexpected<Error> fail(Code code, Blame blame, Retry retry, std::string what) {
+[[nodiscard]] inline tl::unexpected<Error> fail(Code code, Blame blame, Retry retry,
+                                                std::string what) {
   return tl::unexpected<Error>(Error{code, blame, retry, std::move(what)});
 }
 
@@ -50,17 +51,18 @@ using Status = Result<void>;
 
 #define KELVIN_CONCAT_INNER(a, b) a##b
 #define KELVIN_CONCAT(a, b) KELVIN_CONCAT_INNER(a, b)
-#define KELVIN_TRY_INNER(tmp, declaration, expression)                 \
-  auto tmp = (expression);                                             \
+#define KELVIN_TRY_INNER(tmp, declaration, expression)                        \
+  auto tmp = (expression);                                                    \
   if (!tmp) return ::tl::unexpected<::kelvin::Error>(std::move(tmp).error()); \
   declaration = std::move(*tmp)
 
 // KELVIN_TRY(const File file, open(path)); declares `file`, or returns the error from the enclosing function.
-#define KELVIN_TRY(declaration, ...) KELVIN_TRY_INNER(KELVIN_CONCAT(kelvin_try_, __LINE__), declaration, (__VA_ARGS__))
+#define KELVIN_TRY(declaration, ...) \
+  KELVIN_TRY_INNER(KELVIN_CONCAT(kelvin_try_, __LINE__), declaration, (__VA_ARGS__))
 
 // KELVIN_TRY_VOID(write(file)); for operations that return a Status.
-#define KELVIN_TRY_VOID(...)                                           \
-  do {                                                                 \
-    if (auto kelvin_status = (__VA_ARGS__); !kelvin_status)            \
+#define KELVIN_TRY_VOID(...)                                                      \
+  do {                                                                            \
+    if (auto kelvin_status = (__VA_ARGS__); !kelvin_status)                       \
       return ::tl::unexpected<::kelvin::Error>(std::move(kelvin_status).error()); \
   } while (false)

@@ -15,9 +15,10 @@ namespace kelvin::model {
 
 // One way to satisfy an app's wish for accelerators.
 struct AcceleratorNeed {
-  std::string kind = "cpu";       // "cpu" (slots of the node's cores), or a lower-case GPU kind such as "h100"; "any" with memory_each
+  std::string kind =
+      "cpu";  // "cpu" (slots of the node's cores), or a lower-case GPU kind such as "h100"; "any" with memory_each
   std::uint32_t count = 1;
-  Bytes memory_each;              // 0: whatever the kind has
+  Bytes memory_each;  // 0: whatever the kind has
   bool operator==(const AcceleratorNeed&) const = default;
 };
 
@@ -32,8 +33,8 @@ struct ScaleRule {
 };
 
 struct StartRule {
-  Duration progress = 60s;        // give up when nothing has moved for this long
-  std::uint32_t attempts = 3;     // then back off
+  Duration progress = 60s;     // give up when nothing has moved for this long
+  std::uint32_t attempts = 3;  // then back off
   bool operator==(const StartRule&) const = default;
 };
 
@@ -46,22 +47,23 @@ struct QueueRule {
 enum class ParkRule { Auto, Never };
 
 struct AppSpec {
-  std::string name;                               // DNS label
-  std::vector<std::string> command;               // argv; {model} and {port} are filled in at the start of a replica
-  std::string model;                              // as written in the app file; empty: none
+  std::string name;  // DNS label
+  std::vector<std::string>
+      command;        // argv; {model} and {port} are filled in at the start of a replica
+  std::string model;  // as written in the app file; empty: none
   std::map<std::string, std::string> environment;
-  std::vector<AcceleratorNeed> needs{{}};         // in order of preference, never empty
-  Bytes memory{};                                 // host memory limit; 0: no limit
-  std::uint16_t fixed_port = 0;                   // 0: auto
-  std::string ready_path;                         // empty: the port accepts
-  std::string alive_path;                         // empty: not asked
+  std::vector<AcceleratorNeed> needs{{}};  // in order of preference, never empty
+  Bytes memory{};                          // host memory limit; 0: no limit
+  std::uint16_t fixed_port = 0;            // 0: auto
+  std::string ready_path;                  // empty: the port accepts
+  std::string alive_path;                  // empty: not asked
   ScaleRule scale;
   ParkRule park = ParkRule::Auto;
-  std::string served_model;                       // empty: `model` in /v1 bodies is passed on as it came
+  std::string served_model;  // empty: `model` in /v1 bodies is passed on as it came
   StartRule start;
-  Duration timeout = 600s;                        // of a running request
+  Duration timeout = 600s;  // of a running request
   QueueRule queue;
-  std::vector<std::string> cors;                  // origins that may call the app
+  std::vector<std::string> cors;  // origins that may call the app
   bool operator==(const AppSpec&) const = default;
 };
 
@@ -69,12 +71,12 @@ struct AppSpec {
 struct Revision {
   RevisionId id;
   AppId app;
-  std::uint32_t number = 1;      // counts from 1 within the app; shown as "gemma@3"
+  std::uint32_t number = 1;  // counts from 1 within the app; shown as "gemma@3"
   std::string workspace = "default";
   AppSpec spec;
-  std::string folder;            // where its content lies on the node: the replica's working directory
-  std::string program;           // argv[0], looked up at deploy time
-  std::string model_path;        // what {model} becomes; empty: none
+  std::string folder;      // where its content lies on the node: the replica's working directory
+  std::string program;     // argv[0], looked up at deploy time
+  std::string model_path;  // what {model} becomes; empty: none
   std::int64_t created_unix_ms = 0;      // 0: unknown
   std::int64_t app_created_unix_ms = 0;  // when the app's first revision came; 0: unknown
 };

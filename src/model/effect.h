@@ -26,10 +26,10 @@ struct StartReplica {
   Lease lease;
   std::uint32_t slot = 0;
 };
-struct ParkReplica {      // answered by ReplicaMoved to Parked, or MoveFailed
+struct ParkReplica {  // answered by ReplicaMoved to Parked, or MoveFailed
   ReplicaId replica;
 };
-struct ResumeReplica {    // answered by ReplicaMoved to Ready, or MoveFailed
+struct ResumeReplica {  // answered by ReplicaMoved to Ready, or MoveFailed
   ReplicaId replica;
 };
 // Answered by ReplicaMoved to Gone with `cause` (the exit status is added). SIGTERM, after `grace` SIGKILL for the
@@ -98,8 +98,9 @@ struct RecordDecision {
   Decision decision;
 };
 
-using Effect = std::variant<StartReplica, ParkReplica, ResumeReplica, StopReplica, OpenSlots, CloseSlots, RouteChanged,
-                            CloseConnections, Handover, RefuseRequest, AskBusy, AppendUsage, RecordDecision>;
+using Effect = std::variant<StartReplica, ParkReplica, ResumeReplica, StopReplica, OpenSlots,
+                            CloseSlots, RouteChanged, CloseConnections, Handover, RefuseRequest,
+                            AskBusy, AppendUsage, RecordDecision>;
 using Effects = std::vector<Effect>;
 
 }  // namespace kelvin::model

@@ -53,7 +53,7 @@ struct Demand {
   RequestId request;
   AppId app;
   std::uint32_t loop = 0;
-  KeyId key;                       // 0: no key; fairness is between keys
+  KeyId key;  // 0: no key; fairness is between keys
   Instant arrived;
 };
 // A waiting request's client has left.
@@ -65,7 +65,7 @@ struct SlotFree {
   ReplicaId replica;
 };
 enum class HandoverProblem : std::uint8_t {
-  NoSlot,      // the slot word was full or closed; the request still waits and goes back to its place in the queue
+  NoSlot,  // the slot word was full or closed; the request still waits and goes back to its place in the queue
   ClientLeft,  // the request has ended; its slot was given back
 };
 struct HandoverRefused {
@@ -75,9 +75,9 @@ struct HandoverRefused {
 };
 struct BusyEntry {
   ReplicaId replica;
-  std::vector<Span> spans;         // disjoint, ascending; requests still running are cut at complete_up_to
-  Duration request_time{};         // sum over requests, overlaps counted: the integral of in-flight
-  std::uint32_t answered = 0;      // replies whose head came from the replica
+  std::vector<Span> spans;  // disjoint, ascending; requests still running are cut at complete_up_to
+  Duration request_time{};  // sum over requests, overlaps counted: the integral of in-flight
+  std::uint32_t answered = 0;  // replies whose head came from the replica
 };
 // All work of one gateway loop between its last report and `complete_up_to`.
 struct BusyMeasured {
@@ -101,9 +101,9 @@ struct ConnectionsClosed {
 // Outcome of CloseSlots.
 struct SlotsClosed {
   ReplicaId replica;
-  bool is_closed = false;          // false: it had work, or was used after `idle_since`; it stays open
+  bool is_closed = false;  // false: it had work, or was used after `idle_since`; it stays open
   std::uint32_t in_flight = 0;
-  Instant last_used;               // when its last slot was given back; 0: never
+  Instant last_used;  // when its last slot was given back; 0: never
 };
 // The last slot of a closed word was given back.
 struct SlotsDrained {
@@ -118,9 +118,9 @@ struct NodeChanged {
 struct ReplicaMoved {
   ReplicaId replica;
   State to = State::Gone;
-  std::uint16_t port = 0;          // from Loading on
-  std::int32_t pid = 0;            // from Loading on
-  std::optional<Exit> exit;        // with Gone
+  std::uint16_t port = 0;    // from Loading on
+  std::int32_t pid = 0;      // from Loading on
+  std::optional<Exit> exit;  // with Gone
 };
 // Resume or Park did not work; the replica is where it was. `what` says why.
 struct MoveFailed {
@@ -135,7 +135,7 @@ enum class Progress : std::uint8_t {
 struct ReplicaProgressed {
   ReplicaId replica;
   Progress progress = Progress::Strong;
-  std::string what;                // "memory grew to 212 MiB"
+  std::string what;  // "memory grew to 212 MiB"
 };
 
 // --- recovery and time -----------------------------------------------------------------------------------------------
@@ -161,9 +161,10 @@ struct RecoveryFinished {};
 // The moment that next_deadline named has come.
 struct Tick {};
 
-using Event = std::variant<RevisionDeployed, RevisionActivated, AppDeleted, ScaleChanged, ParkAsked, WakeAsked, ShutdownAsked, Demand,
-                           RequestLeft, SlotFree, HandoverRefused, BusyMeasured, ReplicaSuspected, ConnectionsClosed,
-                           SlotsClosed, SlotsDrained, NodeChanged, ReplicaMoved, MoveFailed, ReplicaProgressed,
+using Event = std::variant<RevisionDeployed, RevisionActivated, AppDeleted, ScaleChanged, ParkAsked,
+                           WakeAsked, ShutdownAsked, Demand, RequestLeft, SlotFree, HandoverRefused,
+                           BusyMeasured, ReplicaSuspected, ConnectionsClosed, SlotsClosed,
+                           SlotsDrained, NodeChanged, ReplicaMoved, MoveFailed, ReplicaProgressed,
                            RevisionRestored, ReplicaFound, RecoveryFinished, Tick>;
 
 }  // namespace kelvin::model

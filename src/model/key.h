@@ -20,7 +20,7 @@ using KeyHash = std::array<std::uint8_t, 32>;  // SHA-256 of the whole key text
 struct Key {
   KeyId id;
   std::string name;
-  std::string prefix;               // the 8 characters, shown in listings
+  std::string prefix;  // the 8 characters, shown in listings
   std::string workspace = "default";
   Scopes scopes;
   KeyHash hash{};

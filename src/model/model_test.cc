@@ -16,7 +16,8 @@ TEST(Ids, ReadBackAsTheyAreWritten) {
 }
 
 TEST(Ids, RefuseAnythingElse) {
-  for (const char* text : {"", "r", "r3", "r-", "r3-", "r-1", "r3-17x", "q3-1-902", "r99999999999-1", "r3--1"}) {
+  for (const char* text :
+       {"", "r", "r3", "r-", "r3-", "r-1", "r3-17x", "q3-1-902", "r99999999999-1", "r3--1"}) {
     EXPECT_FALSE(parse_replica_id(text).has_value()) << text;
   }
   for (const char* text : {"", "q3-1", "q3-16-1", "r3-17", "q3-1-", "q-1-1", "q3-1-1-1"}) {

@@ -21,7 +21,7 @@ struct Node {
   NodeId id;
   std::string name;
   bool is_up = true;
-  Bytes memory;                       // host memory that replicas may claim in sum
+  Bytes memory;                        // host memory that replicas may claim in sum
   std::vector<AcceleratorPool> pools;  // one per kind
 };
 

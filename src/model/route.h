@@ -18,23 +18,23 @@ struct RouteReplica {
   RevisionId revision;
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
-  std::uint32_t slots = 1;          // requests at once
-  std::uint16_t port = 0;           // on 127.0.0.1
+  std::uint32_t slots = 1;  // requests at once
+  std::uint16_t port = 0;   // on 127.0.0.1
 };
 
 // Why the app takes no requests just now.
 struct Refusal {
-  std::uint16_t status = 0;         // 0: it takes requests
-  std::string code;                 // stable, e.g. "app_failing"
-  std::string sentence;             // plain English: what happened and what to do next
-  Duration retry_after{};           // 0: no Retry-After
+  std::uint16_t status = 0;  // 0: it takes requests
+  std::string code;          // stable, e.g. "app_failing"
+  std::string sentence;      // plain English: what happened and what to do next
+  Duration retry_after{};    // 0: no Retry-After
 };
 
 struct Route {
   AppId app;
   std::string workspace = "default";
   std::string name;
-  bool is_gone = false;             // deleted: forget it
+  bool is_gone = false;                // deleted: forget it
   std::vector<RouteReplica> replicas;  // ready ones, by id
   QueueRule queue;
   Duration timeout = 600s;

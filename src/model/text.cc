@@ -53,72 +53,108 @@ std::optional<RequestId> parse_request_id(std::string_view text) {
 
 std::string_view to_text(State s) {
   switch (s) {
-    case State::Planned: return "planned";
-    case State::Fetching: return "fetching";
-    case State::Starting: return "starting";
-    case State::Loading: return "loading";
-    case State::Ready: return "ready";
-    case State::Parking: return "parking";
-    case State::Parked: return "parked";
-    case State::Resuming: return "resuming";
-    case State::Draining: return "draining";
-    case State::Stopping: return "stopping";
-    case State::Gone: return "gone";
+    case State::Planned:
+      return "planned";
+    case State::Fetching:
+      return "fetching";
+    case State::Starting:
+      return "starting";
+    case State::Loading:
+      return "loading";
+    case State::Ready:
+      return "ready";
+    case State::Parking:
+      return "parking";
+    case State::Parked:
+      return "parked";
+    case State::Resuming:
+      return "resuming";
+    case State::Draining:
+      return "draining";
+    case State::Stopping:
+      return "stopping";
+    case State::Gone:
+      return "gone";
   }
   return "?";
 }
 
 std::string_view to_text(Phase p) {
   switch (p) {
-    case Phase::Queue: return "queue";
-    case Phase::Fetch: return "fetch";
-    case Phase::Start: return "start";
-    case Phase::Load: return "load";
-    case Phase::Busy: return "busy";
-    case Phase::Idle: return "idle";
-    case Phase::Park: return "park";
-    case Phase::Parked: return "parked";
-    case Phase::Resume: return "resume";
-    case Phase::Drain: return "drain";
-    case Phase::Stop: return "stop";
+    case Phase::Queue:
+      return "queue";
+    case Phase::Fetch:
+      return "fetch";
+    case Phase::Start:
+      return "start";
+    case Phase::Load:
+      return "load";
+    case Phase::Busy:
+      return "busy";
+    case Phase::Idle:
+      return "idle";
+    case Phase::Park:
+      return "park";
+    case Phase::Parked:
+      return "parked";
+    case Phase::Resume:
+      return "resume";
+    case Phase::Drain:
+      return "drain";
+    case Phase::Stop:
+      return "stop";
   }
   return "?";
 }
 
 std::string_view to_text(Temperature t) {
   switch (t) {
-    case Temperature::Hot: return "hot";
-    case Temperature::Warm: return "warm";
-    case Temperature::Parked: return "parked";
-    case Temperature::Cold: return "cold";
+    case Temperature::Hot:
+      return "hot";
+    case Temperature::Warm:
+      return "warm";
+    case Temperature::Parked:
+      return "parked";
+    case Temperature::Cold:
+      return "cold";
   }
   return "?";
 }
 
 std::string_view to_text(Condition c) {
   switch (c) {
-    case Condition::Cold: return "cold";
-    case Condition::Starting: return "starting";
-    case Condition::Ready: return "ready";
-    case Condition::Parked: return "parked";
-    case Condition::Failing: return "failing";
+    case Condition::Cold:
+      return "cold";
+    case Condition::Starting:
+      return "starting";
+    case Condition::Ready:
+      return "ready";
+    case Condition::Parked:
+      return "parked";
+    case Condition::Failing:
+      return "failing";
   }
   return "?";
 }
 
 Temperature temperature_of(State s, bool is_serving) {
   switch (s) {
-    case State::Ready: return is_serving ? Temperature::Hot : Temperature::Warm;
-    case State::Parking: return Temperature::Warm;
-    case State::Draining: return Temperature::Hot;
+    case State::Ready:
+      return is_serving ? Temperature::Hot : Temperature::Warm;
+    case State::Parking:
+      return Temperature::Warm;
+    case State::Draining:
+      return Temperature::Hot;
     case State::Parked:
-    case State::Resuming: return Temperature::Parked;
+    case State::Resuming:
+      return Temperature::Parked;
     case State::Planned:
     case State::Fetching:
     case State::Starting:
     case State::Loading:
     case State::Stopping:
-    case State::Gone: return Temperature::Cold;
+    case State::Gone:
+      return Temperature::Cold;
   }
   return Temperature::Cold;
 }
@@ -126,15 +162,24 @@ Temperature temperature_of(State s, bool is_serving) {
 std::string to_text(const Exit& exit) {
   const std::string tail = exit.detail.empty() ? "" : ": " + exit.detail;
   switch (exit.cause) {
-    case ExitCause::Stopped: return "stopped by the platform" + tail;
-    case ExitCause::Exited: return "the program exited by itself with status " + std::to_string(exit.code) + tail;
-    case ExitCause::Killed: return "the program was killed by signal " + std::to_string(exit.code) + tail;
-    case ExitCause::OutOfMemory: return "out of memory: the kernel killed the program at its memory limit" + tail;
-    case ExitCause::LaunchFailed: return "the program could not be launched" + tail;
-    case ExitCause::NoProgress: return "the start made no progress" + tail;
-    case ExitCause::Unhealthy: return "the replica stopped answering" + tail;
-    case ExitCause::NodeLost: return "its node is gone" + tail;
-    case ExitCause::Unknown: return "exit status unknown: it died while nobody watched" + tail;
+    case ExitCause::Stopped:
+      return "stopped by the platform" + tail;
+    case ExitCause::Exited:
+      return "the program exited by itself with status " + std::to_string(exit.code) + tail;
+    case ExitCause::Killed:
+      return "the program was killed by signal " + std::to_string(exit.code) + tail;
+    case ExitCause::OutOfMemory:
+      return "out of memory: the kernel killed the program at its memory limit" + tail;
+    case ExitCause::LaunchFailed:
+      return "the program could not be launched" + tail;
+    case ExitCause::NoProgress:
+      return "the start made no progress" + tail;
+    case ExitCause::Unhealthy:
+      return "the replica stopped answering" + tail;
+    case ExitCause::NodeLost:
+      return "its node is gone" + tail;
+    case ExitCause::Unknown:
+      return "exit status unknown: it died while nobody watched" + tail;
   }
   return "?";
 }

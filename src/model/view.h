@@ -38,14 +38,14 @@ struct ReplicaView {
   std::int32_t pid = 0;
   Instant created;
   Instant state_since;
-  std::string reason;               // of the last move, in plain English
+  std::string reason;  // of the last move, in plain English
   bool is_adopted = false;
 };
 
 struct AppView {
   AppId id;
   std::string workspace;
-  Revision revision;                // the one that takes new requests
+  Revision revision;  // the one that takes new requests
   std::uint32_t revisions = 1;
   Condition condition = Condition::Cold;
   std::string reason;               // of the condition; empty when there is nothing to say
@@ -53,16 +53,16 @@ struct AppView {
   std::uint32_t replicas_live = 0;  // Planned .. Draining
   std::uint32_t replicas_ready = 0;
   std::uint32_t replicas_parked = 0;
-  std::uint32_t waiting = 0;        // requests in the queue
+  std::uint32_t waiting = 0;  // requests in the queue
 };
 
 // One entry of the decision log: what was decided, about whom, with the numbers it used in the sentence.
 struct Decision {
   Instant at;
   AppId app;
-  ReplicaId replica;                // 0: about the app
-  RequestId request;                // 0: about no single request
-  std::string verb;                 // "start", "park", "refuse", ...: one word, for filters
+  ReplicaId replica;  // 0: about the app
+  RequestId request;  // 0: about no single request
+  std::string verb;   // "start", "park", "refuse", ...: one word, for filters
   std::string sentence;
 };
 

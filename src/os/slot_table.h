@@ -17,20 +17,22 @@ namespace kelvin::os {
 
 struct SlotWord {
   bool is_closed = true;
-  std::uint32_t generation = 0;   // 31 bits
+  std::uint32_t generation = 0;  // 31 bits
   std::uint32_t in_flight = 0;
 
   static constexpr SlotWord unpack(std::uint64_t raw) {
-    return {(raw >> 63) != 0, static_cast<std::uint32_t>(raw >> 32) & 0x7fffffffU, static_cast<std::uint32_t>(raw)};
+    return {(raw >> 63) != 0, static_cast<std::uint32_t>(raw >> 32) & 0x7fffffffU,
+            static_cast<std::uint32_t>(raw)};
   }
   constexpr std::uint64_t pack() const {
-    return (is_closed ? 1ULL << 63 : 0) | (static_cast<std::uint64_t>(generation & 0x7fffffffU) << 32) | in_flight;
+    return (is_closed ? 1ULL << 63 : 0) |
+           (static_cast<std::uint64_t>(generation & 0x7fffffffU) << 32) | in_flight;
   }
 };
 
 struct alignas(64) SlotEntry {
   std::atomic<std::uint64_t> word{SlotWord{}.pack()};
-  std::atomic<std::int64_t> last_used_ns{0};   // when the last slot was given back, CLOCK_BOOTTIME
+  std::atomic<std::int64_t> last_used_ns{0};  // when the last slot was given back, CLOCK_BOOTTIME
 };
 static_assert(sizeof(SlotEntry) == 64 && std::atomic<std::uint64_t>::is_always_lock_free);
 
@@ -51,7 +53,7 @@ class SlotTable {
   [[nodiscard]] bool try_take(Key key, std::uint32_t limit);
 
   struct GivenBack {
-    bool was_last_of_closed = false;   // the caller posts SlotsDrained
+    bool was_last_of_closed = false;  // the caller posts SlotsDrained
   };
   GivenBack give_back(Key key, Instant now);
 

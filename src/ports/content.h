@@ -15,31 +15,32 @@
 namespace kelvin::ports {
 
 struct ContentFile {
-  std::string path;             // relative, '/'-separated, no "." or ".." parts
+  std::string path;  // relative, '/'-separated, no "." or ".." parts
   bool is_executable = false;
-  std::string sha256;           // 64 lower-case hex digits
+  std::string sha256;  // 64 lower-case hex digits
   Bytes size;
 };
 
 // What one revision brings: its folder, and its model as a file or a folder of files below `model_name`.
 struct ContentTree {
   std::vector<ContentFile> folder;
-  std::string model_name;                // last part of the model's path; empty: no model
+  std::string model_name;  // last part of the model's path; empty: no model
   bool model_is_folder = false;
-  std::vector<ContentFile> model;        // one entry with an empty path for a plain file
+  std::vector<ContentFile> model;  // one entry with an empty path for a plain file
 };
 
 struct PlacedTree {
-  std::string folder;           // absolute; read-only for replicas
-  std::string model_path;       // absolute; empty: no model
+  std::string folder;      // absolute; read-only for replicas
+  std::string model_path;  // absolute; empty: no model
 };
 
 // Half-written content disappears with its writer.
 class ContentWriter {
  public:
   virtual ~ContentWriter() = default;
-  virtual Status write(std::span<const std::byte> bytes) = 0;   // Exhausted when the disk is full or it grows too long
-  virtual Status commit() = 0;                                  // Invalid when the bytes do not have the promised hash
+  virtual Status write(std::span<const std::byte>
+                           bytes) = 0;  // Exhausted when the disk is full or it grows too long
+  virtual Status commit() = 0;          // Invalid when the bytes do not have the promised hash
 };
 
 // May be called from any thread; calls wait for the disk.

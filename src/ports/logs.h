@@ -16,14 +16,14 @@ struct LogLine {
   std::int64_t unix_ms = 0;
   ReplicaId replica;
   LogStream stream = LogStream::Out;
-  std::string text;              // without the line end; long lines are cut at 16 KiB
+  std::string text;  // without the line end; long lines are cut at 16 KiB
 };
 
 struct LogQuery {
   AppId app;
-  ReplicaId replica;             // 0: every replica of the app
+  ReplicaId replica;  // 0: every replica of the app
   std::int64_t since_unix_ms = 0;
-  bool follow = false;           // go on with lines as they come
+  bool follow = false;  // go on with lines as they come
 };
 
 class Logs {

@@ -26,7 +26,7 @@ struct StoredRevision {
 
 struct UsageFilter {
   std::string workspace = "default";
-  std::string app;                     // empty: all
+  std::string app;  // empty: all
   std::int64_t from_unix_ms = 0;
   std::int64_t to_unix_ms = INT64_MAX;
 };
@@ -36,7 +36,8 @@ struct UsageSum {
   std::string app;
   std::string kind;
   model::Phase phase = model::Phase::Idle;
-  std::int64_t total_ms = 0;           // accelerator-milliseconds where accelerators were held, replica-ms else
+  std::int64_t total_ms =
+      0;  // accelerator-milliseconds where accelerators were held, replica-ms else
   std::int64_t billable_ms = 0;
   std::uint64_t rows = 0;
 };
@@ -44,9 +45,9 @@ struct UsageSum {
 struct BillLine {
   std::string app;
   std::string kind;
-  std::int64_t busy_ms = 0;            // billable accelerator-milliseconds
+  std::int64_t busy_ms = 0;  // billable accelerator-milliseconds
   Money rate_per_ms;
-  Money amount;                        // sum of the ledger's postings
+  Money amount;  // sum of the ledger's postings
 };
 
 // May be called from any thread; calls wait for the disk.

@@ -20,10 +20,11 @@
 namespace kelvin::control {
 
 struct Settings {
-  std::uint64_t epoch = 1;                 // of this platform start; part of every replica id
-  std::uint32_t first_generation = 1;      // of slot words; larger than any in the table
-  std::uint32_t slots_max = 4096;          // entries of the slot table; at the limit starts are refused by name
-  std::uint32_t gateway_loops = 1;         // how many BusyMeasured streams there are
+  std::uint64_t epoch = 1;             // of this platform start; part of every replica id
+  std::uint32_t first_generation = 1;  // of slot words; larger than any in the table
+  std::uint32_t slots_max =
+      4096;  // entries of the slot table; at the limit starts are refused by name
+  std::uint32_t gateway_loops = 1;  // how many BusyMeasured streams there are
   Random random;
 };
 
@@ -43,9 +44,11 @@ using WorldPtr = std::unique_ptr<World, WorldDeleter>;
 
 // --- looking at it ---------------------------------------------------------------------------------------------------
 
-[[nodiscard]] std::vector<model::AppView> view_apps(const World& world);                        // by workspace, name
+[[nodiscard]] std::vector<model::AppView> view_apps(const World& world);  // by workspace, name
 [[nodiscard]] std::optional<model::AppView> view_app(const World& world, AppId app);
-[[nodiscard]] std::vector<model::ReplicaView> view_replicas(const World& world, AppId app);     // app 0: all; by id
-[[nodiscard]] std::vector<model::Revision> view_revisions(const World& world, AppId app);       // by number
+[[nodiscard]] std::vector<model::ReplicaView> view_replicas(const World& world,
+                                                            AppId app);  // app 0: all; by id
+[[nodiscard]] std::vector<model::Revision> view_revisions(const World& world,
+                                                          AppId app);  // by number
 
 }  // namespace kelvin::control

@@ -1,0 +1,118 @@
+#include "shell/shell.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "shell/doubles_test.h"
+
+namespace kelvin::shell {
+namespace {
+
+std::shared_ptr<const model::Revision> revision_of(AppId app) {
+  model::Revision revision;
+  revision.id = {app.value};
+  revision.app = app;
+  revision.spec.name = "echo";
+  revision.spec.command = {"echo"};
+  return std::make_shared<const model::Revision>(std::move(revision));
+}
+
+class ShellTest : public testing::Test {
+ protected:
+  ShellTest() {
+    model::Node node{.id = {1}, .name = "here", .memory = 8_GiB, .pools = {{"cpu", 4, {}}}};
+    cluster.found.push_back(model::NodeChanged{node});
+  }
+
+  void start() {
+    const Status started = shell.start({.clock = clock,
+                                        .cluster = cluster,
+                                        .data_plane = data_plane,
+                                        .store = store,
+                                        .slots = slots,
+                                        .decisions = decisions,
+                                        .log = log});
+    ASSERT_TRUE(started) << started.error().what;
+  }
+  void demand(std::uint64_t request) {
+    shell.post(model::Demand{.request = {request}, .app = app, .arrived = clock.now()});
+  }
+
+  const AppId app{7};
+  FakeClock clock;
+  FakeCluster cluster;
+  FakeDataPlane data_plane;
+  FakeStore store;
+  std::array<os::SlotEntry, 16> memory;
+  os::SlotTable slots{memory};
+  obs::DecisionLog decisions;
+  obs::Log log = obs::Log::silent();
+  Shell shell{control::Settings{.slots_max = 16}};
+};
+
+TEST_F(ShellTest, StartsAReplicaForADemandAndHandsItOverWithASlotTaken) {
+  start();
+  shell.post(model::RevisionDeployed{revision_of(app)});
+  demand(1);
+  ASSERT_TRUE(data_plane.wait_until([](auto& it) { return it.handovers.size() == 1; }));
+  const model::RouteReplica replica = data_plane.handovers[0].replica;
+  EXPECT_EQ(data_plane.handovers[0].request, RequestId{1});
+  EXPECT_EQ(data_plane.handovers[0].woke_from, model::Temperature::Cold);
+  EXPECT_EQ(slots.read(replica.slot).in_flight, 1u);
+  EXPECT_FALSE(slots.read(replica.slot).is_closed);
+}
+
+TEST_F(ShellTest, FeedsARefusedHandoverBackSoThatTheRequestWaitsForTheNextFreeSlot) {
+  start();
+  shell.post(model::RevisionDeployed{revision_of(app)});
+  for (std::uint64_t i = 1; i <= 40; ++i) demand(i);
+  // 4 replicas of 4 slots at most: the rest waits.
+  ASSERT_TRUE(data_plane.wait_until([](auto& it) { return it.handovers.size() == 16; }));
+  const model::RouteReplica replica = data_plane.handovers[0].replica;
+  (void)slots.give_back({.slot = replica.slot, .generation = replica.generation}, clock.now());
+  shell.post(model::SlotFree{replica.id});
+  ASSERT_TRUE(data_plane.wait_until([](auto& it) { return it.handovers.size() == 17; }));
+}
+
+TEST_F(ShellTest, AViewAfterAPostShowsWhatThePostDid) {
+  start();
+  shell.post(model::RevisionDeployed{revision_of(app)});
+  const std::vector<model::AppView> apps = shell.apps();
+  ASSERT_EQ(apps.size(), 1u);
+  EXPECT_EQ(apps[0].revision.spec.name, "echo");
+}
+
+TEST_F(ShellTest, AdoptsWhatRunsAndGoesOnCountingItsUsage) {
+  store.stored.push_back({.revision = *revision_of(app), .is_active = true});
+  store.first_free_sequence = 42;
+  cluster.found.push_back(model::ReplicaFound{.replica = {99},
+                                              .revision = {app.value},
+                                              .state = model::State::Ready,
+                                              .lease = {.node = {1}, .accelerators = {0}},
+                                              .slot = 3,
+                                              .port = 9001,
+                                              .pid = 5});
+  start();
+  ASSERT_EQ(shell.replicas(app).size(), 1u);
+  EXPECT_TRUE(shell.replicas(app)[0].is_adopted);
+  EXPECT_FALSE(slots.read(3).is_closed);
+  EXPECT_TRUE(shell.shut_down(10s));
+  ASSERT_FALSE(store.rows.empty());
+  EXPECT_EQ(store.rows[0].sequence, 42u);
+}
+
+TEST_F(ShellTest, ShutsDownEmpty) {
+  start();
+  shell.post(model::RevisionDeployed{revision_of(app)});
+  shell.post(model::WakeAsked{app});
+  (void)shell.apps();
+  EXPECT_TRUE(shell.shut_down(10s));
+  EXPECT_TRUE(shell.replicas(AppId{}).empty());
+  demand(5);
+  ASSERT_TRUE(data_plane.wait_until([](auto& it) { return !it.refusals.empty(); }));
+  EXPECT_EQ(data_plane.refusals[0].refusal.status, 503);
+}
+
+}  // namespace
+}  // namespace kelvin::shell
