@@ -8,29 +8,11 @@
 #include <algorithm>
 #include <sstream>
 
+#include "base/utf8.h"
+
 namespace kelvin::appfile {
 
 namespace {
-
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
-
-// The length of the UTF-8 character at the start of `text`, or 0 where there is none. Overlong forms, surrogates and
-// what lies beyond U+10FFFF are no characters (RFC 3629, section 4).
-std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if (!is_continuation(text[i])) return 0;
-  }
-  const unsigned char second = byte(1);
-  const bool is_overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
-  const bool is_surrogate = lead == 0xed && second > 0x9f;
-  const bool is_beyond = lead == 0xf4 && second > 0x8f;
-  return is_overlong || is_surrogate || is_beyond ? 0 : length;
-}
 
 // Turns byte offsets into positions. Offsets mostly grow, so it walks on from the last one instead of counting anew.
 class Ruler {
@@ -46,7 +28,7 @@ class Ruler {
     for (; offset_ < offset; ++offset_) {
       if (text_[offset_] == '\n') {
         at_ = {.line = at_.line + 1, .column = 1};
-      } else if (!is_continuation(text_[offset_])) {
+      } else if (!is_utf8_continuation(text_[offset_])) {
         ++at_.column;
       }
     }
@@ -82,7 +64,7 @@ std::optional<Flaw> find_byte_flaw(std::string_view text, const Limits& limits) 
                             std::to_string(limits.file_bytes_max)};
   }
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = character_length(text.substr(i));
+    const std::size_t length = utf8_length(text.substr(i));
     if (length == 0) {
       return Flaw{.at = Ruler(text).at(i),
                   .found = "a byte that is no UTF-8",
@@ -312,7 +294,7 @@ std::string shorten(std::string_view text, std::size_t most) {
   std::string shown;
   std::size_t i = 0;
   while (i < text.size() && shown.size() < most) {
-    const std::size_t length = std::max<std::size_t>(character_length(text.substr(i)), 1);
+    const std::size_t length = std::max<std::size_t>(utf8_length(text.substr(i)), 1);
     const auto byte = static_cast<unsigned char>(text[i]);
     // C1 controls (U+0080 .. U+009F) steer terminals as well as C0 does.
     const bool is_c1 =

@@ -11,7 +11,10 @@
 // at the next open. Nothing in a tree is writable: replicas that run under the server's own user share these files.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -28,7 +31,7 @@ namespace kelvin::weights {
 
 struct StoreLimits {
   TreeLimits tree;
-  Bytes content_bytes_max = 4096_GiB;   // of one file
+  Bytes content_bytes_max = 4096_GiB;  // of one file
   // Free space that uploads leave alone, so that the database and the logs can go on.
   Bytes spare_bytes = 64_MiB;
   // Content and trees touched this recently are not collected: a deploy asks for its content, uploads what is missing
@@ -43,8 +46,8 @@ struct StoreSizes {
 };
 
 struct PlacedPaths {
-  std::string folder;       // absolute
-  std::string model_path;   // absolute; empty: no model
+  std::string folder;      // absolute
+  std::string model_path;  // absolute; empty: no model
 };
 
 // One upload. Without a commit that returned success nothing of it stays. Not thread-safe.
@@ -61,8 +64,8 @@ class ContentUpload {
 class ContentStore {
  public:
   // Makes `data`/content and `data`/trees where they are missing. `data` must exist and be absolute.
-  static Result<std::unique_ptr<ContentStore>> open(const std::string& data, StoreLimits limits = {});
-  ~ContentStore();
+  static Result<std::unique_ptr<ContentStore>> open(const std::string& data,
+                                                    StoreLimits limits = {});
   ContentStore(const ContentStore&) = delete;
   ContentStore& operator=(const ContentStore&) = delete;
 
@@ -77,12 +80,31 @@ class ContentStore {
   Result<StoreSizes> sizes();
 
  private:
-  struct Folders;
-  ContentStore(std::unique_ptr<Folders> folders, StoreLimits limits);
+  class Upload;
+  struct Entry;
+  ContentStore(std::string data, StoreLimits limits);
 
-  std::unique_ptr<Folders> folders_;
+  std::string content_path(std::string_view sha256) const;
+  std::string fresh_path(std::string_view folder);
+  Status make_folders();
+  Status check_space(Bytes size);
+  // Gives the finished file `from` its name. Content that is there already stays, since trees link to it.
+  Status publish(const std::string& from, const std::string& to);
+  Status lay_out(const Tree& tree, const std::string& staging);
+  Status lay_files(const std::vector<TreeFile>& files, const std::string& below);
+  Status lay_file(const TreeFile& file, const std::string& path);
+  Result<std::string> ensure_program(const TreeFile& file);
+  Status copy_file(const std::string& from, const std::string& to, bool is_executable);
+  Status collect_trees(const std::vector<std::string>& folders_kept);
+  Status collect_content();
+  // Calls `use` for every file of content until one fails.
+  Status each_content(const std::function<Status(const Entry&)>& use);
+  bool is_fresh(const Entry& entry) const;
+
+  std::string data_;
   StoreLimits limits_;
-  std::mutex layout_;   // placing and collecting take turns
+  std::atomic<std::uint64_t> counter_{0};  // makes names in tmp unique
+  std::mutex layout_;                      // placing, collecting and naming take turns
 };
 
 }  // namespace kelvin::weights

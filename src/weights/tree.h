@@ -12,9 +12,10 @@
 namespace kelvin::weights {
 
 struct TreeFile {
-  std::string path;             // relative, '/'-separated, no empty, "." or ".." parts
+  std::string
+      path;  // relative, '/'-separated UTF-8; no empty, "." or ".." parts, no control characters
   bool is_executable = false;
-  std::string sha256;           // 64 lower-case hex digits
+  std::string sha256;  // 64 lower-case hex digits
   Bytes size;
   bool operator==(const TreeFile&) const = default;
 };
@@ -23,18 +24,22 @@ struct TreeFile {
 // the files below it.
 struct Tree {
   std::vector<TreeFile> folder;
-  std::string model_name;       // last part of the model's path; empty: no model
+  std::string model_name;  // last part of the model's path; empty: no model
   bool model_is_folder = false;
   std::vector<TreeFile> model;
 };
 
 struct TreeLimits {
   std::size_t files_max = 20'000;
-  std::size_t path_bytes_max = 4095;   // PATH_MAX counts the closing NUL
-  std::size_t part_bytes_max = 255;    // NAME_MAX
+  std::size_t path_bytes_max = 4095;  // PATH_MAX counts the closing NUL
+  std::size_t part_bytes_max = 255;   // NAME_MAX
+  std::size_t parts_max =
+      64;  // folders inside each other; removing a tree holds one descriptor for each
 };
 
-bool is_sha256(std::string_view text);   // 64 lower-case hex digits
+bool is_sha256(std::string_view text);  // 64 lower-case hex digits
+// In quotes for a sentence: control characters and bytes that are no UTF-8 become escapes, long paths are cut.
+std::string quote(std::string_view path);
 
 // Invalid, with a sentence that names the path and what is wrong with it.
 Status check_path(std::string_view path, const TreeLimits& limits);
