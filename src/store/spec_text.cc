@@ -1,0 +1,115 @@
+#include "store/spec_text.h"
+
+#include <nlohmann/json.hpp>
+
+namespace kelvin::store {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json to_json(const model::AcceleratorNeed& need) {
+  return {
+      {"kind", need.kind}, {"count", need.count}, {"memory_each_bytes", need.memory_each.count}};
+}
+
+template <class Value>
+void read(const Json& from, const char* key, Value& value) {
+  const auto found = from.find(key);
+  if (found != from.end()) value = found->get<Value>();
+}
+
+void read(const Json& from, const char* key, Bytes& value) { read(from, key, value.count); }
+
+void read(const Json& from, const char* key, Duration& value) {
+  std::int64_t ns = value.count();
+  read(from, key, ns);
+  value = Duration(ns);
+}
+
+const Json& part(const Json& from, const char* key) {
+  static const Json kNothing = Json::object();
+  const auto found = from.find(key);
+  return found == from.end() ? kNothing : *found;
+}
+
+model::AppSpec to_spec(const Json& from) {
+  model::AppSpec spec;
+  read(from, "name", spec.name);
+  read(from, "command", spec.command);
+  read(from, "model", spec.model);
+  read(from, "environment", spec.environment);
+  if (const Json& needs = part(from, "needs"); !needs.empty()) {
+    spec.needs.clear();
+    for (const Json& one : needs) {
+      model::AcceleratorNeed& need = spec.needs.emplace_back();
+      read(one, "kind", need.kind);
+      read(one, "count", need.count);
+      read(one, "memory_each_bytes", need.memory_each);
+    }
+  }
+  read(from, "memory_bytes", spec.memory);
+  read(from, "fixed_port", spec.fixed_port);
+  read(from, "ready_path", spec.ready_path);
+  read(from, "alive_path", spec.alive_path);
+  const Json& scale = part(from, "scale");
+  read(scale, "min", spec.scale.replicas_min);
+  read(scale, "max", spec.scale.replicas_max);
+  read(scale, "concurrency", spec.scale.concurrency);
+  read(scale, "urgency_milli", spec.scale.urgency_milli);
+  bool may_park = true;
+  read(from, "may_park", may_park);
+  spec.park = may_park ? model::ParkRule::Auto : model::ParkRule::Never;
+  read(from, "served_model", spec.served_model);
+  read(part(from, "start"), "progress_ns", spec.start.progress);
+  read(part(from, "start"), "attempts", spec.start.attempts);
+  read(from, "timeout_ns", spec.timeout);
+  read(part(from, "queue"), "requests_max", spec.queue.requests_max);
+  read(part(from, "queue"), "wait_ns", spec.queue.wait);
+  read(from, "cors", spec.cors);
+  return spec;
+}
+
+}  // namespace
+
+std::string to_stored_text(const model::AppSpec& spec) {
+  Json needs = Json::array();
+  for (const model::AcceleratorNeed& need : spec.needs) needs.push_back(to_json(need));
+  const Json out = {
+      {"name", spec.name},
+      {"command", spec.command},
+      {"model", spec.model},
+      {"environment", spec.environment},
+      {"needs", needs},
+      {"memory_bytes", spec.memory.count},
+      {"fixed_port", spec.fixed_port},
+      {"ready_path", spec.ready_path},
+      {"alive_path", spec.alive_path},
+      {"scale",
+       {{"min", spec.scale.replicas_min},
+        {"max", spec.scale.replicas_max},
+        {"concurrency", spec.scale.concurrency},
+        {"urgency_milli", spec.scale.urgency_milli}}},
+      {"may_park", spec.park == model::ParkRule::Auto},
+      {"served_model", spec.served_model},
+      {"start", {{"progress_ns", spec.start.progress.count()}, {"attempts", spec.start.attempts}}},
+      {"timeout_ns", spec.timeout.count()},
+      {"queue", {{"requests_max", spec.queue.requests_max}, {"wait_ns", spec.queue.wait.count()}}},
+      {"cors", spec.cors},
+  };
+  // Texts come from an app file, which is UTF-8; what is not would otherwise throw.
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<model::AppSpec> parse_stored_text(std::string_view text) {
+  try {
+    const Json from = Json::parse(text);
+    if (from.is_object()) return to_spec(from);
+    return fail(Code::Internal, Blame::Platform, Retry::Never, "a stored app is not a JSON object");
+  } catch (const Json::exception& problem) {
+    return fail(Code::Internal, Blame::Platform, Retry::Never,
+                std::string("a stored app cannot be read: ") + problem.what());
+  }
+}
+
+}  // namespace kelvin::store
