@@ -198,13 +198,15 @@ Status ContentStore::make_folders() {
   KELVIN_TRY_VOID(os::make_dirs(data_ + "/content", 0700));
   KELVIN_TRY_VOID(os::make_dirs(data_ + "/content/tmp", 0700));
   KELVIN_TRY_VOID(os::make_dirs(data_ + "/trees", 0711));
-  constexpr std::string_view kHex = "0123456789abcdef";
-  for (const char high : kHex) {
-    for (const char low : kHex) {
-      KELVIN_TRY_VOID(os::make_dirs(data_ + "/content/" + high + low, 0700));
+  // Made in this order, so the last one stands for all of them.
+  if (!os::path_exists(data_ + "/content/ff")) {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    for (const char high : kHex) {
+      for (const char low : kHex) {
+        KELVIN_TRY_VOID(os::make_dirs(data_ + "/content/" + high + low, 0700));
+      }
     }
   }
-  KELVIN_TRY_VOID(sync_path(data_ + "/content"));
   KELVIN_TRY(const std::vector<std::string> trees, os::list_dir(data_ + "/trees"));
   for (const std::string& name : trees) {
     if (name.starts_with('.')) KELVIN_TRY_VOID(os::remove_tree(data_ + "/trees/" + name));
@@ -271,6 +273,7 @@ Status ContentStore::publish(const std::string& from, const std::string& to) {
       return tl::unexpected(with_advice(os::fail_errno("rename to " + to, errno).value(), data_));
     }
   }
+  // On a journalling file system this covers the folder itself, when it was made a moment ago.
   return sync_path(to.substr(0, to.rfind('/')));
 }
 

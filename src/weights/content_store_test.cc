@@ -221,7 +221,14 @@ TEST_F(Content, IsExecutableOnlyWhereTheTreeSaysSo) {
   ASSERT_TRUE(placed.has_value()) << placed.error().what;
   EXPECT_EQ(mode(placed->folder + "/plain"), 0444U);
   EXPECT_EQ(mode(placed->folder + "/program"), 0555U);
-  EXPECT_EQ(WEXITSTATUS(std::system((placed->folder + "/program").c_str())), 7);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execl((placed->folder + "/program").c_str(), "program", nullptr);
+    ::_exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 7);
   EXPECT_EQ(uploads_on_disk(), 0U);
 }
 
