@@ -198,15 +198,6 @@ Status ContentStore::make_folders() {
   KELVIN_TRY_VOID(os::make_dirs(data_ + "/content", 0700));
   KELVIN_TRY_VOID(os::make_dirs(data_ + "/content/tmp", 0700));
   KELVIN_TRY_VOID(os::make_dirs(data_ + "/trees", 0711));
-  // Made in this order, so the last one stands for all of them.
-  if (!os::path_exists(data_ + "/content/ff")) {
-    constexpr std::string_view kHex = "0123456789abcdef";
-    for (const char high : kHex) {
-      for (const char low : kHex) {
-        KELVIN_TRY_VOID(os::make_dirs(data_ + "/content/" + high + low, 0700));
-      }
-    }
-  }
   KELVIN_TRY(const std::vector<std::string> trees, os::list_dir(data_ + "/trees"));
   for (const std::string& name : trees) {
     if (name.starts_with('.')) KELVIN_TRY_VOID(os::remove_tree(data_ + "/trees/" + name));
@@ -261,6 +252,8 @@ Result<std::unique_ptr<ContentUpload>> ContentStore::begin(std::string_view sha2
 }
 
 Status ContentStore::publish(const std::string& from, const std::string& to) {
+  const std::string folder = to.substr(0, to.rfind('/'));
+  KELVIN_TRY_VOID(os::make_dirs(folder, 0700));
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
     if (errno == EEXIST) {
       mark_used(to);
@@ -274,7 +267,7 @@ Status ContentStore::publish(const std::string& from, const std::string& to) {
     }
   }
   // On a journalling file system this covers the folder itself, when it was made a moment ago.
-  return sync_path(to.substr(0, to.rfind('/')));
+  return sync_path(folder);
 }
 
 // --- trees -----------------------------------------------------------------------------------------------------------
