@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/terminal.h"
@@ -28,7 +29,7 @@ struct ServerAddress {
 };
 
 struct Token {
-  std::string text;                // empty: none was found
+  std::string text;  // empty: none was found
   std::vector<std::string> tried;
 };
 
@@ -41,9 +42,11 @@ struct Seeker {
 [[nodiscard]] ServerAddress find_server(const Wanted& wanted, const Seeker& seeker);
 // The data folder's own token is only offered to this machine: to a loopback address, or where serve.json says that the
 // server of this folder listens.
-[[nodiscard]] Token find_token(const Wanted& wanted, const Seeker& seeker, const ServerAddress& server);
+[[nodiscard]] Token find_token(const Wanted& wanted, const Seeker& seeker,
+                               const ServerAddress& server);
 
 // "host:port", "http://host:port/" -> "http://host:port"; ":27315" and wildcard addresses -> loopback.
 [[nodiscard]] std::string url_of(std::string address);
+[[nodiscard]] bool is_loopback_url(std::string_view url);
 
 }  // namespace kelvin::cli

@@ -20,16 +20,16 @@ class Api;
 
 // Everything outside the program that a verb may touch, so that tests can stand in for it.
 struct Surroundings {
-  Variables variable;                          // the environment
-  std::function<void(std::string_view)> out;   // stdout: what was asked for
-  std::function<void(std::string_view)> err;   // stderr: messages
+  Variables variable;                               // the environment
+  std::function<void(std::string_view)> out;        // stdout: what was asked for
+  std::function<void(std::string_view)> err;        // stderr: messages
   std::function<std::optional<std::string>()> ask;  // one line of stdin; nullopt at its end
-  bool can_ask = false;                        // stdin is a terminal
+  bool can_ask = false;                             // stdin is a terminal
   Terminal out_terminal;
   Terminal err_terminal;
   std::function<std::int64_t()> unix_ms;
   std::function<Instant()> now;
-  std::function<bool(Duration)> pause;         // false: stop what is going on
+  std::function<bool(Duration)> pause;  // false: stop what is going on
   bool is_root = false;
 };
 
@@ -60,8 +60,9 @@ class Session {
   void say(std::string_view text) const { surroundings_.err(text); }
   // The server's answer as it is, indented on a terminal, ending in one line end.
   void print_json(std::string_view text) const;
-  // Says why on stderr, with --json as one line of JSON, and returns the failure's exit code.
-  [[nodiscard]] ExitCode fail(const Failure& failure) const;
+  // Says why on stderr, with --json as one line of JSON, and returns the failure's exit code. `source` is the text that the
+  // failure's faults point into; empty where it is not at hand.
+  [[nodiscard]] ExitCode fail(const Failure& failure, std::string_view source = {}) const;
 
  private:
   const Surroundings& surroundings_;

@@ -31,8 +31,8 @@ class Session;
 
 // Where an option's value goes. A bool takes no value; a vector takes the option as often as it comes. Numbers are whole
 // and not negative; durations are written "250ms", "90s", "10m", "2h" or "7d".
-using Target = std::variant<bool*, std::string*, std::optional<std::uint32_t>*, std::optional<Duration>*,
-                            std::vector<std::string>*>;
+using Target = std::variant<bool*, std::string*, std::optional<std::uint32_t>*,
+                            std::optional<Duration>*, std::vector<std::string>*>;
 
 struct Option {
   std::string names;     // "-w,--watch"

@@ -1,0 +1,48 @@
+// data_folder: the folder that one platform owns, and what it keeps at its top.
+//
+//   admin-token   0600   the key that the command line finds by itself
+//   serve.lock    0600   locked by the running platform; holds its pid
+//   serve.json    0600   where it listens
+//
+// The folder itself may be passed through (0711) by the users that replicas run as, but not listed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "model/key.h"
+#include "os/files.h"
+
+namespace kelvin::cli {
+
+// Makes what is missing. Conflict, with the pid of the other platform, when the folder is in use.
+class DataFolder {
+ public:
+  static Result<DataFolder> open(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
+
+  // The admin token's text; made with fresh random bytes at the first start.
+  Result<std::string> admin_token();
+
+  struct Announcement {
+    std::string listen;  // host:port
+    std::uint64_t epoch = 0;
+  };
+  // Writes serve.json, which the command line reads; forget() removes it.
+  Status announce(const Announcement& announcement);
+  void forget();
+
+ private:
+  DataFolder(std::string path, os::FileLock lock)
+      : path_(std::move(path)), lock_(std::move(lock)) {}
+  std::string path_;
+  os::FileLock lock_;
+};
+
+// The admin token as a key among keys: prefix "admin" is shown, scopes are everything.
+[[nodiscard]] model::Key admin_key(const std::string& token);
+
+}  // namespace kelvin::cli

@@ -1,0 +1,110 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "cli/render.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "cli/units.h"
+
+namespace kelvin::cli {
+
+namespace {
+
+Tone tone_of_temperature(std::string_view temperature) {
+  if (temperature == "hot") return Tone::Hot;
+  if (temperature == "warm") return Tone::Warm;
+  if (temperature == "parked") return Tone::Parked;
+  return Tone::Cold;
+}
+
+// "h100:0,1"; "-" where the lease has been given back.
+std::string accelerators_text(const std::vector<wire::Accelerator>& accelerators) {
+  std::map<std::string, std::string> indices;
+  for (const wire::Accelerator& one : accelerators) {
+    std::string& list = indices[one.kind];
+    list += (list.empty() ? "" : ",") + std::to_string(one.index);
+  }
+  std::string out;
+  for (const auto& [kind, list] : indices) out += (out.empty() ? "" : " ") + kind + ":" + list;
+  return out.empty() ? "-" : out;
+}
+
+std::string memory_text(const wire::Replica& replica) {
+  const std::string used = replica.memory_bytes ? bytes_text(*replica.memory_bytes) : "-";
+  if (replica.memory_claim_bytes == 0) return used;
+  return used + " / " + bytes_text(replica.memory_claim_bytes);
+}
+
+}  // namespace
+
+std::string render_replicas(const std::vector<wire::Replica>& replicas, const Page& page) {
+  if (replicas.empty()) return "";
+  Table table{.columns = {{"REPLICA"},
+                          {"APP"},
+                          {"TEMPERATURE"},
+                          {"STATE"},
+                          {"FOR", Align::Right},
+                          {"IN FLIGHT", Align::Right},
+                          {"MEMORY", Align::Right},
+                          {"ACCELERATOR"},
+                          {"NODE", Align::Left, true},
+                          {"AGE", Align::Right, true},
+                          {"REASON"}}};
+  for (const wire::Replica& replica : replicas) {
+    std::string reason = printable(replica.reason);
+    if (replica.is_adopted) reason += reason.empty() ? "adopted" : " (adopted)";
+    table.rows.push_back({{replica.id, Tone::Strong},
+                          {fmt::format("{}@{}", replica.app, replica.revision)},
+                          {replica.temperature, tone_of_temperature(replica.temperature)},
+                          {replica.state},
+                          {age_since(replica.state_since_unix_ms, page.now_unix_ms)},
+                          {std::to_string(replica.in_flight)},
+                          {memory_text(replica)},
+                          {accelerators_text(replica.accelerators)},
+                          {replica.node},
+                          {age_since(replica.created_unix_ms, page.now_unix_ms)},
+                          {reason}});
+  }
+  return render_table(table, page);
+}
+
+std::string render_decisions(const std::vector<wire::Decision>& decisions, const Page& page) {
+  if (decisions.empty()) return "";
+  Table table{.columns = {{"TIME (UTC)"}, {"AGO", Align::Right}, {"WHAT"}, {"ABOUT"}, {"WHY"}}};
+  std::size_t verb_width = 4;
+  std::size_t about_width = 5;
+  std::size_t age_width = 3;
+  for (const wire::Decision& decision : decisions) {
+    const std::string about = !decision.request.empty() ? decision.request : decision.replica;
+    table.rows.push_back({{clock_text(decision.at_unix_ms), Tone::Faint},
+                          {age_text(page.now_unix_ms - decision.at_unix_ms), Tone::Faint},
+                          {printable(decision.verb), Tone::Strong},
+                          {about.empty() ? decision.app : about},
+                          {""}});
+    verb_width = std::max(verb_width, columns_of(decision.verb));
+    about_width = std::max(about_width, columns_of(table.rows.back()[3].text));
+    age_width = std::max(age_width, table.rows.back()[1].text.size());
+  }
+  // The sentence is what is asked for, so it is wrapped and never cut.
+  constexpr std::size_t kClockWidth = 12;
+  const std::size_t indent = kClockWidth + age_width + verb_width + about_width + 8;
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    table.rows[i][4].text =
+        wrapped(printable(decisions[i].sentence), static_cast<std::size_t>(page.columns), indent);
+  }
+  Page whole = page;
+  whole.columns = 0;
+  return render_table(table, whole);
+}
+
+std::string render_log_line(const wire::LogLine& line, const Page& page) {
+  const std::string text = printable_line(line.text, page.has_colour);
+  std::string out = toned(clock_text(line.at_unix_ms), Tone::Faint, page) + "  ";
+  if (!line.replica.empty()) out += toned(line.replica, Tone::Parked, page) + "  ";
+  if (line.stream == "system") return out + toned("kelvin: " + text, Tone::Strong, page) + "\n";
+  return out + text + "\n";
+}
+
+}  // namespace kelvin::cli
