@@ -1,0 +1,395 @@
+#include "sim/loop.h"
+
+#include <algorithm>
+
+#include "core/admit/admit.h"
+#include "model/ids.h"
+
+namespace kelvin::sim {
+
+namespace {
+
+constexpr Duration kConnectionLife = 2s;
+constexpr Duration kReportEvery = 1s;
+constexpr std::uint32_t kConnectsMax = 3;
+
+os::SlotTable::Key key_of(const model::RouteReplica& replica) {
+  return {replica.slot, replica.generation};
+}
+
+}  // namespace
+
+Loop::Loop(Outside outside, std::uint32_t index, std::uint64_t epoch)
+    : outside_(std::move(outside)),
+      ground_(outside_.ground),
+      actor_(ground_),
+      index_(index),
+      epoch_(epoch) {}
+
+void Loop::crash() {
+  actor_.stop();
+  for (auto& [id, talk] : talks_) {
+    if (talk.where == Where::Running) {
+      outside_.books.truth(talk.replica.id).served.push_back({talk.sent, ground_.now()});
+    }
+    if (talk.client->end == End::None)
+      outside_.clients.finish(*talk.client, End::Broken, "platform_crashed");
+  }
+  talks_.clear();
+}
+
+Loop::Talk* Loop::find(RequestId id) {
+  const auto it = talks_.find(id);
+  return it == talks_.end() ? nullptr : &it->second;
+}
+
+const model::Route* Loop::find_route(std::string_view name) const {
+  for (const auto& [id, route] : routes_) {
+    if (route.name == name) return &route;
+  }
+  return nullptr;
+}
+
+// --- the way in ---
+
+void Loop::arrive(Client& client) {
+  actor_.soon([this, &client] { admit_client(client); });
+}
+
+void Loop::admit_client(Client& client) {
+  if (client.end != End::None) return;
+  const std::string& name = outside_.scenario.apps[client.app].spec.name;
+  admit::Question question{.name = name, .route = find_route(name), .now = ground_.now()};
+  if (question.route != nullptr) question.waiting = outside_.shared.waiting[question.route->app];
+  const admit::Answer answer = admit::admit(question);
+  if (answer.verdict == admit::Verdict::Refuse) {
+    outside_.clients.finish(client, End::Refused, answer.refusal.code);
+    return;
+  }
+  const RequestId id = model::make_request_id(epoch_, index_, ++requests_made_);
+  talks_.emplace(
+      id, Talk{.client = &client, .id = id, .app = question.route->app, .began = ground_.now()});
+  ground_.trace([&] {
+    return "request " + std::to_string(client.number) + " is " + model::to_text(id) + " for " +
+           name;
+  });
+  if (answer.verdict == admit::Verdict::Wait) {
+    actor_.next([this, id] { raise(id); });
+  } else {
+    actor_.next([this, id] { look(id); });
+  }
+}
+
+void Loop::look(RequestId id) {
+  Talk* talk = find(id);
+  if (talk == nullptr) return;
+  const auto route = routes_.find(talk->app);
+  if (route == routes_.end()) {
+    end(id, End::Refused, "app_not_found");
+    return;
+  }
+  talk->candidates = route->second.replicas;
+  std::vector<route::ReplicaLoad> loads;
+  for (const model::RouteReplica& replica : talk->candidates) {
+    const os::SlotWord word = outside_.machine.slots().read(replica.slot);
+    loads.push_back({.in_flight = word.in_flight,
+                     .slots = replica.slots,
+                     .is_open = !word.is_closed && word.generation == replica.generation});
+  }
+  talk->order = route::pick(loads, ground_.random);
+  actor_.next([this, id] { try_next(id, 0); });
+}
+
+void Loop::try_next(RequestId id, std::size_t nth) {
+  Talk* talk = find(id);
+  if (talk == nullptr) return;
+  if (nth == talk->order.size()) {
+    actor_.next([this, id, is_raised = talk->is_raised] { is_raised ? demand(id) : raise(id); });
+    return;
+  }
+  const model::RouteReplica& replica = talk->candidates[talk->order[nth]];
+  if (!outside_.machine.slots().try_take(key_of(replica), replica.slots)) {
+    actor_.next([this, id, nth] { try_next(id, nth + 1); });
+    return;
+  }
+  talk->replica = replica;
+  lower(*talk);
+  actor_.next([this, id] { send(id); });
+}
+
+void Loop::raise(RequestId id) {
+  Talk* talk = find(id);
+  if (talk == nullptr) return;
+  const auto route = routes_.find(talk->app);
+  std::uint32_t& waiting = outside_.shared.waiting[talk->app];
+  const admit::Question question{.route = route == routes_.end() ? nullptr : &route->second,
+                                 .waiting = waiting,
+                                 .found_no_slot = true};
+  const admit::Answer answer = admit::admit(question);
+  if (answer.verdict == admit::Verdict::Refuse) {
+    end(id, End::Refused, answer.refusal.code);
+    return;
+  }
+  const bool are_others_waiting = waiting > 0;
+  ++waiting;
+  talk->is_raised = true;
+  // Behind others it does not try again: that would be jumping the queue.
+  actor_.next([this, id, are_others_waiting] { are_others_waiting ? demand(id) : look(id); });
+}
+
+void Loop::demand(RequestId id) {
+  Talk* talk = find(id);
+  if (talk == nullptr) return;
+  talk->where = Where::Waiting;
+  outside_.post(
+      model::Demand{.request = id, .app = talk->app, .loop = index_, .arrived = ground_.now()});
+}
+
+void Loop::lower(Talk& talk) {
+  if (!talk.is_raised) return;
+  talk.is_raised = false;
+  if (outside_.shared.waiting[talk.app]-- == 0)
+    violate("more requests have ended waiting than began");
+}
+
+// --- with a slot ---
+
+void Loop::send(RequestId id) {
+  Talk* talk = find(id);
+  if (talk == nullptr) return;
+  const model::RouteReplica replica = talk->replica;
+  Exchange exchange{.client = talk->client->number, .service = talk->client->service};
+  exchange.ended = [this, id, watch = actor_.life().watch()](bool is_broken) {
+    if (watch.expired()) return;
+    actor_.at(ground_.now() + ground_.between(1us, 50us),
+              [this, id, is_broken] { finish(id, is_broken); });
+  };
+  if (outside_.machine.send(replica.id, replica.port, std::move(exchange))) {
+    outside_.clients.run(*talk->client);
+    talk->where = Where::Running;
+    talk->sent = ground_.now();
+    begin_busy(replica.id);
+    const Duration timeout =
+        routes_.contains(talk->app) ? routes_.at(talk->app).timeout : Duration(60s);
+    actor_.at(ground_.now() + timeout, [this, id] { time_out(id); });
+    return;
+  }
+  outside_.post(
+      model::ReplicaSuspected{replica.id, model::Suspicion::ConnectFailed, "connection refused"});
+  const bool is_last = ++talk->connects_failed == kConnectsMax;
+  actor_.next([this, id, replica, app = talk->app, is_last] {
+    give_back(replica, app, [this, id, is_last] {
+      is_last ? end(id, End::Refused, "replica_unreachable") : look(id);
+    });
+  });
+}
+
+void Loop::finish(RequestId id, bool is_broken) {
+  Talk* talk = find(id);
+  if (talk == nullptr) return;
+  const model::RouteReplica replica = talk->replica;
+  end_busy(replica.id, talk->sent, !is_broken);
+  if (is_broken) {
+    outside_.post(
+        model::ReplicaSuspected{replica.id, model::Suspicion::BrokenReply, "the reply broke off"});
+    outside_.books.truth(replica.id).is_disturbed = true;
+  } else {
+    idle_connections_[replica.id] = ground_.now() + kConnectionLife;
+  }
+  const AppId app = talk->app;
+  end(id, is_broken ? End::Broken : End::Answered, is_broken ? "replica_crashed" : "");
+  actor_.next([this, replica, app] { give_back(replica, app, nullptr); });
+}
+
+// The client goes away while its request waits or runs.
+void Loop::leave(Client& client) {
+  actor_.soon([this, &client] {
+    if (client.end != End::None) return;
+    const auto it = std::find_if(talks_.begin(), talks_.end(),
+                                 [&](const auto& one) { return one.second.client == &client; });
+    if (it == talks_.end()) {
+      outside_.clients.finish(client, End::Left);
+      return;
+    }
+    const Talk talk = it->second;
+    end(talk.id, End::Left, "");
+    if (talk.where == Where::Waiting) outside_.post(model::RequestLeft{talk.id});
+    if (talk.where != Where::Running) return;
+    outside_.machine.hang_up(talk.replica.id, client.number);
+    end_busy(talk.replica.id, talk.sent, false);
+    actor_.next([this, talk] { give_back(talk.replica, talk.app, nullptr); });
+  });
+}
+
+void Loop::time_out(RequestId id) {
+  Talk* talk = find(id);
+  if (talk == nullptr || talk->where != Where::Running) return;
+  const model::RouteReplica replica = talk->replica;
+  const AppId app = talk->app;
+  outside_.machine.hang_up(replica.id, talk->client->number);
+  end_busy(replica.id, talk->sent, false);
+  outside_.post(model::ReplicaSuspected{replica.id, model::Suspicion::FirstByteTimeout,
+                                        "no reply within the timeout"});
+  end(id, End::Refused, "timeout");
+  actor_.next([this, replica, app] { give_back(replica, app, nullptr); });
+}
+
+void Loop::end(RequestId id, End how, const std::string& code) {
+  Talk& talk = talks_.at(id);
+  lower(talk);
+  outside_.clients.finish(*talk.client, how, code);
+  talks_.erase(id);
+}
+
+void Loop::give_back(model::RouteReplica replica, AppId app, std::function<void()> then) {
+  const auto given = outside_.machine.slots().give_back(key_of(replica), ground_.now());
+  if (given.was_last_of_closed) outside_.post(model::SlotsDrained{replica.id});
+  actor_.next([this, replica, app, then = std::move(then)] {
+    if (outside_.shared.waiting[app] > 0) outside_.post(model::SlotFree{replica.id});
+    if (then) actor_.next(then);
+  });
+}
+
+// --- what control says ---
+
+void Loop::deliver(model::Effect message, std::function<void()> done) {
+  actor_.soon([this, message = std::move(message), done = std::move(done)] {
+    if (const auto* route = std::get_if<model::RouteChanged>(&message)) on_route(route->route);
+    if (const auto* handover = std::get_if<model::Handover>(&message)) on_handover(*handover);
+    if (const auto* refusal = std::get_if<model::RefuseRequest>(&message)) on_refusal(*refusal);
+    if (const auto* close = std::get_if<model::CloseConnections>(&message))
+      on_close(close->replica);
+    if (std::holds_alternative<model::AskBusy>(message)) report_busy();
+    if (done) done();
+  });
+}
+
+void Loop::on_route(const model::Route& route) {
+  if (route.is_gone) {
+    routes_.erase(route.app);
+  } else {
+    routes_[route.app] = route;
+  }
+}
+
+void Loop::on_handover(const model::Handover& handover) {
+  Talk* talk = find(handover.request);
+  if (talk != nullptr && talk->where == Where::Waiting) {
+    talk->where = Where::Trying;
+    talk->replica = handover.replica;
+    lower(*talk);
+    check_wait(*talk);
+    actor_.next([this, id = handover.request] { send(id); });
+    return;
+  }
+  if (talk != nullptr)
+    violate(model::to_text(handover.request) + " is handed over but does not wait");
+  // The slot goes back first: control tries the next one as soon as it hears of the refusal.
+  actor_.next([this, handover] {
+    give_back(handover.replica, AppId{}, [this, handover] {
+      const auto problem = model::HandoverProblem::ClientLeft;
+      outside_.post(model::HandoverRefused{handover.request, handover.replica.id, problem});
+    });
+  });
+}
+
+void Loop::on_refusal(const model::RefuseRequest& refusal) {
+  Talk* talk = find(refusal.request);
+  if (talk == nullptr) return;
+  if (talk->where != Where::Waiting)
+    violate(model::to_text(refusal.request) + " is refused but does not wait");
+  check_wait(*talk);
+  end(refusal.request, End::Refused, refusal.refusal.code);
+}
+
+// Slow messages, and control being busy elsewhere, are allowed for.
+void Loop::check_wait(const Talk& talk) const {
+  constexpr Duration kSlack = 15s;
+  const Duration allowed = outside_.scenario.apps[talk.client->app].spec.queue.wait + kSlack;
+  if (ground_.now() - talk.began > allowed)
+    violate(model::to_text(talk.id) + " has waited longer than queue.wait");
+}
+
+bool Loop::has_room(AppId app) const {
+  const auto route = routes_.find(app);
+  if (route == routes_.end()) return false;
+  const auto& replicas = route->second.replicas;
+  return std::any_of(replicas.begin(), replicas.end(), [this](const model::RouteReplica& replica) {
+    const os::SlotWord word = outside_.machine.slots().read(replica.slot);
+    return !word.is_closed && word.generation == replica.generation &&
+           word.in_flight < replica.slots;
+  });
+}
+
+void Loop::check_nobody_is_forgotten() {
+  constexpr Duration kForgottenAfter = 8s;
+  for (auto& [id, talk] : talks_) {
+    if (talk.where != Where::Waiting || !has_room(talk.app)) {
+      talk.room_since.reset();
+    } else if (!talk.room_since) {
+      talk.room_since = ground_.now();
+    } else if (ground_.now() - *talk.room_since > kForgottenAfter) {
+      violate(model::to_text(id) + " waits although a replica has had room for seconds");
+    }
+  }
+}
+
+void Loop::on_close(ReplicaId replica) { idle_connections_.erase(replica); }
+
+bool Loop::has_idle_connection(ReplicaId replica) const {
+  const auto it = idle_connections_.find(replica);
+  return it != idle_connections_.end() && it->second > ground_.now();
+}
+
+// --- busy time ---
+
+void Loop::begin_busy(ReplicaId replica) {
+  Busy& busy = busy_[replica];
+  count(busy);
+  if (busy.running++ == 0) busy.since = ground_.now();
+  schedule_report();
+}
+
+void Loop::end_busy(ReplicaId replica, Instant since, bool is_answered) {
+  outside_.books.truth(replica).served.push_back({since, ground_.now()});
+  Busy& busy = busy_[replica];
+  count(busy);
+  if (--busy.running == 0 && ground_.now() > busy.since)
+    busy.spans.push_back({busy.since, ground_.now()});
+  if (is_answered) ++busy.answered;
+}
+
+void Loop::count(Busy& busy) {
+  busy.request_time += (ground_.now() - busy.counted_to) * busy.running;
+  busy.counted_to = ground_.now();
+}
+
+void Loop::report_busy() {
+  model::BusyMeasured report{.loop = index_, .complete_up_to = ground_.now()};
+  for (auto it = busy_.begin(); it != busy_.end();) {
+    Busy& busy = it->second;
+    count(busy);
+    if (busy.running > 0 && ground_.now() > busy.since) {
+      busy.spans.push_back({busy.since, ground_.now()});
+      busy.since = ground_.now();
+    }
+    report.entries.push_back({.replica = it->first,
+                              .spans = std::exchange(busy.spans, {}),
+                              .request_time = std::exchange(busy.request_time, Duration{}),
+                              .answered = std::exchange(busy.answered, 0U)});
+    it = busy.running > 0 ? std::next(it) : busy_.erase(it);
+  }
+  outside_.post(std::move(report));
+}
+
+void Loop::schedule_report() {
+  if (is_report_due_) return;
+  is_report_due_ = true;
+  actor_.at(ground_.now() + kReportEvery, [this] {
+    is_report_due_ = false;
+    report_busy();
+    if (!busy_.empty()) schedule_report();
+  });
+}
+
+}  // namespace kelvin::sim

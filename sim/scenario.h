@@ -1,0 +1,46 @@
+// scenario: what a seed is made of: nodes, apps and how their programs behave.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/app.h"
+#include "model/node.h"
+#include "sim/ground.h"
+
+namespace kelvin::sim {
+
+// How the program of an app behaves, whatever Kelvin does.
+struct Program {
+  Duration launch{};          // from the order to a process
+  Duration load{};            // from the process to ready
+  Duration progress_every{};  // of strong progress while it loads
+  Duration park{};
+  Duration resume{};
+  Duration stop{};                  // from SIGTERM to its end
+  Duration service_most{};          // of one request
+  std::uint64_t fetch_one_in = 0;   // 0: content is always there
+  std::uint64_t fails_one_in = 0;   // starts that end before ready; 0: none
+  std::uint64_t stalls_one_in = 0;  // starts that stop moving; 0: none
+  bool is_broken = false;           // exits at once, every time, for ever
+};
+
+struct AppPlan {
+  model::AppSpec spec;
+  Program program;
+};
+
+struct Scenario {
+  std::vector<model::Node> nodes;
+  std::vector<AppPlan> apps;
+  std::uint32_t requests = 0;
+  std::uint32_t faults = 0;
+  std::uint32_t loops = 0;
+  Duration traffic{};  // requests, faults and operators come within this time
+};
+
+[[nodiscard]] Scenario draw_scenario(Ground& ground);
+
+}  // namespace kelvin::sim
