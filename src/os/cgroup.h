@@ -40,6 +40,7 @@ struct CgroupLimits {
 struct OomCounts {
   std::uint64_t kills = 0;       // processes that the kernel killed for this group's memory limit
   std::uint64_t limit_hits = 0;  // times the limit was reached
+  bool operator==(const OomCounts&) const = default;
 };
 
 // Reads and writes one group; owns nothing. Functions whose need no hierarchy holds answer Unavailable.

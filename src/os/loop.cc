@@ -68,13 +68,14 @@ void Loop::run_once(Instant until) {
   if (next != Instant::never()) timeout = std::max(next - boot_now(), Duration::zero());
   std::array<epoll_event, 64> room{};
   for (const epoll_event& event : epoll_.wait(room, timeout)) {
-    if (event.data.u64 == 0) {
+    const std::uint64_t tag = event.data.u64;  // the struct is packed: no reference into it
+    if (tag == 0) {
       wake_.drain();
       run_posted();
       continue;
     }
     // Looked up each time: an earlier callback of this round may have removed it.
-    const auto found = watches_.find(event.data.u64);
+    const auto found = watches_.find(tag);
     if (found == watches_.end()) continue;
     const std::shared_ptr<Watch> watch = found->second;  // it may remove itself while it runs
     watch->ready(event.events);
