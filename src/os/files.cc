@@ -184,6 +184,15 @@ Result<std::vector<std::string>> list_dir(const std::string& path, std::size_t m
   return names;
 }
 
+std::string closed_folder(const std::string& path) {
+  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+    const std::string folder = path.substr(0, at);
+    struct stat found{};
+    if (::stat(folder.c_str(), &found) == 0 && (found.st_mode & S_IXOTH) == 0) return folder;
+  }
+  return {};
+}
+
 bool path_exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
 Result<Bytes> file_size(const std::string& path) {

@@ -48,6 +48,9 @@ Status remove_file(const std::string& path);
 // Names in a folder without "." and "..", sorted. At most `most`: Exhausted beyond.
 Result<std::vector<std::string>> list_dir(const std::string& path, std::size_t most = 1'000'000);
 bool path_exists(const std::string& path);
+// The first folder on the way to `path` that users other than its owner and group may not pass; empty when all are
+// open.
+std::string closed_folder(const std::string& path);
 Result<Bytes> file_size(const std::string& path);
 
 // Makes a folder of its own below the system's temporary folder, and removes it with everything in

@@ -57,6 +57,11 @@ TEST_F(Files, RemovesATreeWhoseFoldersCannotBeRead) {
   EXPECT_TRUE(remove_tree(at("t")));
 }
 
+TEST_F(Files, NamesAFolderThatIsClosedToOthers) {
+  EXPECT_EQ(closed_folder(at("a")), folder_.path()) << "mode 0700";
+  EXPECT_EQ(closed_folder("/usr/bin/env"), "");
+}
+
 TEST_F(Files, LocksOnceAtATime) {
   {
     auto lock = FileLock::take(at("lock"));

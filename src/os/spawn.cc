@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -191,18 +190,8 @@ rlim_t open_files_limit(std::uint64_t wanted) {
   return std::min<rlim_t>(wanted, current.rlim_max);
 }
 
-// The first folder on the way to `path` that other users may not pass; empty when all are open.
-std::string closed_folder_above(const std::string& path) {
-  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
-    struct stat found{};
-    const std::string folder = path.substr(0, at);
-    if (::stat(folder.c_str(), &found) == 0 && (found.st_mode & S_IXOTH) == 0) return folder;
-  }
-  return {};
-}
-
 std::string denied_text(const std::string& path, const SpawnSpec& spec) {
-  const std::string closed = spec.user ? closed_folder_above(path) : "";
+  const std::string closed = spec.user ? closed_folder(path) : "";
   if (closed.empty()) return "permission denied: " + path;
   return "permission denied: " + path +
          " (replicas run as a user of their own, who may not enter " + closed + ")";
