@@ -1,0 +1,42 @@
+// bodies: the JSON that clients send, read strictly: unknown keys and wrong types are refused by name.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "api/reply.h"
+#include "model/key.h"
+#include "ports/content.h"
+
+namespace kelvin::api {
+
+struct DeployBody {
+  std::string file;  // text of the app file
+  std::string file_name;
+  ports::ContentTree tree;
+};
+struct RollbackBody {
+  std::optional<std::uint32_t> to;  // absent: the revision before
+};
+struct ScaleBody {
+  std::optional<std::uint32_t> replicas_min;
+  std::optional<std::uint32_t> replicas_max;
+};
+struct KeyBody {
+  std::string name;
+  model::Scopes scopes;
+};
+
+// Each fails with 400.
+[[nodiscard]] OrProblem<DeployBody> parse_deploy(std::string_view json);
+[[nodiscard]] OrProblem<RollbackBody> parse_rollback(std::string_view json);
+[[nodiscard]] OrProblem<ScaleBody> parse_scale(std::string_view json, std::uint32_t replicas_max);
+[[nodiscard]] OrProblem<KeyBody> parse_key(std::string_view json);
+// `{}` or nothing.
+[[nodiscard]] OrProblem<void> parse_nothing(std::string_view json);
+
+[[nodiscard]] bool is_sha256(std::string_view text);
+
+}  // namespace kelvin::api
