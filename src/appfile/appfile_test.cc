@@ -352,6 +352,8 @@ TEST(AppFile, RefusesWhatIsNoAppFile) {
       {"name: a\ncommand: [b]\n---\nname: b\n",
        "3:1: a second document begins here; an app file holds one app"},
       {"name: a\n\tcommand: [b]\n", "2:1: this line is indented with a tab; YAML wants spaces"},
+      {", a: b\n", "1:1: this is not valid YAML: ',' cannot stand here"},
+      {"name: a\n}\n", "2:1: this is not valid YAML: a closing bracket without its opening one"},
       {"name: [a\n", "2:1: this is not valid YAML: a '[' or a quote is not closed"},
       {std::string("name: a\0b\n", 10), "1:8: a NUL byte stands here; an app file is plain text"},
       {"name: \xc3\xa4\xff\n", "1:8: this byte is no UTF-8; save the file as UTF-8 text"},

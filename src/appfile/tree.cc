@@ -102,6 +102,7 @@ std::string explain_syntax(const std::string& why) {
       {"end of sequence flow not found", "a '[' or a quote is not closed"},
       {"end of map flow not found", "a '{' or a quote is not closed"},
       {"illegal EOF in scalar", "a quote is not closed"},
+      {"illegal flow end", "a closing bracket without its opening one"},
   };
   for (const Meaning& m : kMeanings) {
     if (m.why == why) return std::string(m.meaning);
@@ -121,12 +122,23 @@ class Builder final : public YAML::EventHandler {
       : text_(text), limits_(limits), ruler_(text) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (documents_++ > 0) {
+    if (documents_++ == 0) return;
+    const std::size_t from = std::min(offset(mark), text_.size());
+    const bool is_document = text_.substr(from).starts_with("---") ||
+                             text_.substr(0, from).find("\n...") != std::string_view::npos;
+    if (is_document) {
       throw Stop{{.at = at(mark),
                   .found = "a second document",
                   .expected = "one document",
                   .sentence = "a second document begins here; an app file holds one app"}};
     }
+    // The parser takes what it cannot place, such as a ',', for the start of a document, and never gets past it.
+    root_.reset();
+    const std::string found = "'" + shorten(text_.substr(from, 1)) + "'";
+    throw Stop{{.at = at(mark),
+                .found = found,
+                .expected = "YAML",
+                .sentence = "this is not valid YAML: " + found + " cannot stand here"}};
   }
   void OnDocumentEnd() override {}
 
