@@ -1,0 +1,297 @@
+// client_route: which app a request is for, and whether it may be called.
+#include <algorithm>
+
+#include "core/admit/admit.h"
+#include "gateway/client.h"
+#include "gateway/upstream.h"
+#include "http/write.h"
+#include "model/ids.h"
+
+namespace kelvin::gateway {
+namespace {
+
+std::string_view value_of(const http::Head& head, std::string_view name) {
+  const http::Field* field = head.find(name);
+  return field == nullptr ? std::string_view() : field->value;
+}
+
+admit::Caller caller_of(const http::RequestHead& head, const Shown& shown, bool is_open) {
+  admit::Caller caller{.is_on_loopback = is_open,
+                       .presented = shown.presented,
+                       .origin = value_of(head, "Origin"),
+                       .host = head.host};
+  if (shown.key != nullptr) {
+    caller.scopes = shown.key->scopes;
+    caller.workspace = shown.key->workspace;
+  }
+  return caller;
+}
+
+model::Refusal refusal_of(ModelSearch search) {
+  switch (search) {
+    case ModelSearch::Found:
+      break;
+    case ModelSearch::InvalidBody:
+      return {.status = 400,
+              .code = "invalid_body",
+              .sentence = "The body is neither a JSON object nor a form that can be read."};
+    case ModelSearch::Missing:
+      return {.status = 400,
+              .code = "model_missing",
+              .sentence =
+                  "The body names no model. Add \"model\" with the name of an app; GET /v1/models "
+                  "lists them."};
+    case ModelSearch::Repeated:
+      return {.status = 400,
+              .code = "model_repeated",
+              .sentence = "The body names a model more than once."};
+    case ModelSearch::NotText:
+      return {.status = 400,
+              .code = "model_invalid",
+              .sentence = "The body's \"model\" is not the name of an app."};
+  }
+  return {};
+}
+
+void append_model(std::string& body, const AppRoute& app) {
+  body += "{\"id\":\"";
+  http::append_json_text(body, app.route.name);
+  body += "\",\"object\":\"model\",\"created\":" + std::to_string(app.created_unix_s) +
+          ",\"owned_by\":\"";
+  http::append_json_text(body, app.route.workspace);
+  body += "\"}";
+}
+
+}  // namespace
+
+bool Client::refuse_early(const http::RequestHead& head, const Destination& to) {
+  if (to.surface == Surface::Management) return false;
+  if (to.surface == Surface::ForeignHost) {
+    refuse({.status = 403,
+            .code = "host_refused",
+            .sentence = "This server is not called by that host name. Use localhost, "
+                        "NAME.localhost, its address, or "
+                        "a name it was started with."});
+    return true;
+  }
+  if (to.surface == Surface::Nowhere) {
+    refuse({.status = 404,
+            .code = "path_not_found",
+            .sentence = "Nothing is served at this path. Apps are at NAME.localhost and "
+                        "/apps/NAME/, the OpenAI API "
+                        "at /v1, management at /api/v1."});
+    return true;
+  }
+  // Offers of other protocols (h2c) may be ignored: the request is answered as it is.
+  const bool is_websocket = head.upgrades && http::list_has(value_of(head, "Upgrade"), "websocket");
+  if (!is_websocket) return false;
+  exchange_.closes = true;
+  refuse({.status = 501,
+          .code = "upgrade_not_served",
+          .sentence = "WebSocket connections are not passed on by this version. Use plain requests "
+                      "or server-sent "
+                      "events."});
+  return true;
+}
+
+// Refusals of the key and of the origin, before any app is known.
+std::optional<model::Refusal> Client::check_caller(const http::RequestHead& head,
+                                                   bool with_origin) {
+  const Shown shown = judge_bearer(loop_.keys(), bearer_of(value_of(head, "Authorization")));
+  admit::Question question{.surface = admit::Surface::OpenAi,
+                           .caller = caller_of(head, shown, loop_.shared().is_open)};
+  if (!with_origin) question.caller.origin = {};
+  model::Route any;
+  if (shown.key != nullptr) any.workspace = shown.key->workspace;
+  question.route = &any;
+  admit::Answer answer = admit::admit(question);
+  if (answer.verdict != admit::Verdict::Refuse) return std::nullopt;
+  return std::move(answer.refusal);
+}
+
+bool Client::is_admitted(const http::RequestHead& head, std::string_view name) {
+  Exchange& e = exchange_;
+  const Shown shown = judge_bearer(loop_.keys(), bearer_of(value_of(head, "Authorization")));
+  const admit::Question question{
+      .surface = e.is_openai ? admit::Surface::OpenAi : admit::Surface::App,
+      .caller = caller_of(head, shown, loop_.shared().is_open),
+      .name = name,
+      .route = e.app == nullptr ? nullptr : &e.app->route,
+      .body_bytes = head.content_length.value_or(0),
+      .now = loop_.now()};
+  const admit::Answer answer = admit::admit(question);
+  if (answer.verdict == admit::Verdict::Refuse) {
+    refuse(answer.refusal);
+    return false;
+  }
+  e.removes_authorization = answer.takes_key;
+  if (answer.is_cross_origin) e.allowed_origin = question.caller.origin;
+  if (shown.key != nullptr) e.key = shown.key->id;
+  return true;
+}
+
+// A browser asks before it sends a cross-origin request. True: answered.
+bool Client::reply_preflight(const http::RequestHead& head, const AppRoute* app) {
+  const std::string_view origin = value_of(head, "Origin");
+  const std::string_view method = value_of(head, "Access-Control-Request-Method");
+  if (head.method != "OPTIONS" || method.empty() || admit::is_same_origin(origin, head.host))
+    return false;
+  // Under /v1 the body would name the app: any app that allows the origin will do, the request itself is judged again.
+  const auto allows = [&](const AppRoute& entry) {
+    return admit::is_allowed_origin(origin, entry.route.cors);
+  };
+  const auto& all = loop_.routes().all();
+  const bool is_allowed =
+      exchange_.is_openai ? std::any_of(all.begin(), all.end(),
+                                        [&](const auto& entry) { return allows(*entry.second); })
+                          : app != nullptr && allows(*app);
+  if (!is_allowed) {
+    refuse({.status = 403,
+            .code = "origin_refused",
+            .sentence = "Web pages of another origin may not call this app. Name the origin under "
+                        "'cors' in the app "
+                        "file and deploy again."});
+    return true;
+  }
+  std::string fields;
+  http::append_field(fields, "Access-Control-Allow-Origin", origin);
+  http::append_field(fields, "Access-Control-Allow-Methods", method);
+  if (const http::Field* names = head.find("Access-Control-Request-Headers"))
+    http::append_field(fields, "Access-Control-Allow-Headers", names->value);
+  http::append_field(fields, "Access-Control-Max-Age", std::uint64_t{600});
+  http::append_field(fields, "Vary", "Origin");
+  reply_own({.status = 204, .extra_fields = fields});
+  return true;
+}
+
+void Client::route_to_app(const http::RequestHead& head, Destination to) {
+  Exchange& e = exchange_;
+  e.app = loop_.routes().find(to.workspace, to.name);
+  if (e.app == nullptr) {
+    Destination second = in_workspace(to);
+    if (second.surface == Surface::App) {
+      e.app = loop_.routes().find(second.workspace, second.name);
+      if (e.app != nullptr) to = std::move(second);
+    }
+  }
+  if (reply_preflight(head, e.app.get())) return;
+  if (!is_admitted(head, to.name)) return;
+  if (e.body.is_done())
+    e.body_form = {};
+  else if (head.is_chunked)
+    e.body_form = {.framing = http::Framing::Chunked};
+  else
+    e.body_form = {.framing = http::Framing::Length, .length = head.content_length.value_or(0)};
+  std::string path;
+  if (to.path.empty() || to.path.front() == '?') path = "/" + std::string(to.path);
+  write_request_head(head, path.empty() ? to.path : path, to.prefix);
+  seek_slot();
+}
+
+void Client::write_request_head(const http::RequestHead& head, std::string_view path,
+                                std::string_view prefix) {
+  const std::string id = model::to_text(exchange_.id);
+  text_.clear();
+  append_forwarded_head(text_, head,
+                        {.path = path,
+                         .prefix = prefix,
+                         .client_address = address_,
+                         .request_id = id,
+                         .body = exchange_.body_form,
+                         .removes_authorization = exchange_.removes_authorization,
+                         .passes_expect = head.expects_continue && !exchange_.is_openai &&
+                                          !exchange_.body.is_done()});
+  request_out_.clear();
+  request_out_.keep(text_);
+}
+
+// --- /v1 ---------------------------------------------------------------------------------------
+
+void Client::begin_openai(const http::RequestHead& head) {
+  Exchange& e = exchange_;
+  if (reply_preflight(head, nullptr)) return;
+  const std::string_view path = head.path.substr(0, head.path.find('?'));
+  const bool reads = head.method == "GET" || head.method == "HEAD";
+  const bool is_models = path == "/v1/models" || path.starts_with("/v1/models/");
+  if (const auto refusal = check_caller(head, reads && is_models)) return refuse(*refusal);
+  if (reads && is_models) return reply_models(head);
+  if (e.body.is_done()) {
+    return refuse(
+        {.status = 400,
+         .code = "body_missing",
+         .sentence = "Requests under /v1 name their model in a body, and this one has none."});
+  }
+  if (head.content_length.value_or(0) > loop_.limits().held_body_max) {
+    return refuse(
+        {.status = 413,
+         .code = "body_too_large",
+         .sentence =
+             "The body is longer than the " + std::to_string(loop_.limits().held_body_max) +
+             " bytes that are held under /v1. Send less, or call the app by its own address, which "
+             "takes bodies of any length."});
+  }
+  e.raw_head.assign(in_.view().substr(0, head.bytes));
+  set_step(Step::HoldingBody, loop_.limits().body_idle_time);
+  if (head.expects_continue && !e.body.fits(in_.view().size() - head.bytes))
+    out_.keep("HTTP/1.1 100 Continue\r\n\r\n");
+  if (flush_out() == Went::Gone) return;
+}
+
+void Client::finish_openai() {
+  Exchange& e = exchange_;
+  const std::string raw_head = std::move(e.raw_head);
+  http::RequestHead& head = loop_.request_head();
+  static_cast<void>(http::parse_request(raw_head, loop_.limits().head, head));
+  const ModelField field = find_model(value_of(head, "Content-Type"), e.held);
+  if (field.search != ModelSearch::Found) return refuse(refusal_of(field.search));
+  const Shown shown = judge_bearer(loop_.keys(), bearer_of(value_of(head, "Authorization")));
+  e.app = loop_.routes().find(shown.key == nullptr ? std::string_view() : shown.key->workspace,
+                              field.model);
+  if (!is_admitted(head, field.model)) return;
+  const std::string& served = e.app->route.served_model;
+  if (!served.empty() && served != field.model) {
+    const std::string text = model_text(field, served);
+    loop_.shared().held_bytes.fetch_add(text.size(), std::memory_order_relaxed);
+    loop_.shared().held_bytes.fetch_sub(field.to - field.from, std::memory_order_relaxed);
+    e.held.replace(field.from, field.to - field.from, text);
+  }
+  e.body_is_held = true;
+  e.body_form = {.framing = http::Framing::Length, .length = e.held.size()};
+  write_request_head(head, head.path, {});
+  seek_slot();
+}
+
+void Client::reply_models(const http::RequestHead& head) {
+  const Shown shown = judge_bearer(loop_.keys(), bearer_of(value_of(head, "Authorization")));
+  const std::string_view workspace =
+      shown.key == nullptr ? "default" : std::string_view(shown.key->workspace);
+  constexpr std::string_view list_path = "/v1/models";
+  const std::string_view path = head.path.substr(0, head.path.find('?'));
+  std::string body;
+  if (path.size() > list_path.size() + 1) {
+    const std::string_view name = path.substr(list_path.size() + 1);
+    const auto app = loop_.routes().find(workspace, name);
+    if (app == nullptr) {
+      return refuse(
+          {.status = 404,
+           .code = "model_not_found",
+           .sentence = "This model does not exist here. GET /v1/models lists the ones that do."});
+    }
+    append_model(body, *app);
+    return reply_own({.body = body});
+  }
+  std::vector<const AppRoute*> apps;
+  for (const auto& [id, app] : loop_.routes().all())
+    if (app->route.workspace == workspace) apps.push_back(app.get());
+  std::sort(apps.begin(), apps.end(),
+            [](const AppRoute* a, const AppRoute* b) { return a->route.name < b->route.name; });
+  body = "{\"object\":\"list\",\"data\":[";
+  for (const AppRoute* app : apps) {
+    if (app != apps.front()) body += ',';
+    append_model(body, *app);
+  }
+  body += "]}";
+  reply_own({.body = body});
+}
+
+}  // namespace kelvin::gateway

@@ -1,0 +1,134 @@
+// gateway: makes the loops and hands control's messages to them.
+#include "gateway/gateway.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "base/check.h"
+#include "gateway/client.h"
+#include "gateway/loop.h"
+#include "gateway/upstream.h"
+#include "os/system_error.h"
+
+namespace kelvin::gateway {
+namespace {
+
+constexpr std::uint32_t kLoopsMax = 16;  // four bits of a request id name the loop
+
+Status make_non_blocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+    return os::fail_errno("prepare a listening socket", errno);
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Gateway>> Gateway::create(GatewayOptions options,
+                                                 const GatewayPorts& ports) {
+  KELVIN_CHECK(options.loops >= 1 && options.loops <= kLoopsMax);
+  auto shared = std::make_unique<Shared>();
+  shared->limits = options.limits;
+  shared->listening = std::move(options.listening);
+  shared->is_open = options.is_open;
+  shared->own_hosts = std::move(options.own_hosts);
+  shared->epoch = options.epoch;
+  shared->control = ports.control;
+  shared->slots = ports.slots;
+  shared->management = ports.management;
+  shared->clock = ports.clock;
+  // Another loop may take the connection that woke this one.
+  for (const int fd : shared->listening) KELVIN_TRY_VOID(make_non_blocking(fd));
+  if (!options.request_log.empty()) {
+    KELVIN_TRY(shared->log,
+               RequestLog::open(options.request_log, options.limits.request_log_bytes_max));
+  }
+  std::unique_ptr<Gateway> gateway(new Gateway(std::move(shared)));
+  for (std::uint32_t i = 0; i < options.loops; ++i) {
+    KELVIN_TRY(std::unique_ptr<Loop> loop, Loop::create(*gateway->shared_, i));
+    gateway->loops_.push_back(std::move(loop));
+  }
+  return gateway;
+}
+
+Gateway::Gateway(std::unique_ptr<Shared> shared) : shared_(std::move(shared)) {}
+
+Gateway::~Gateway() {
+  for (const auto& loop : loops_) loop->post(EndAsked{});
+  loops_.clear();
+}
+
+void Gateway::start() {
+  KELVIN_CHECK(!is_started_);
+  is_started_ = true;
+  for (const auto& loop : loops_) loop->start();
+}
+
+void Gateway::stop_accepting() {
+  if (shared_->is_draining.exchange(true)) return;
+  for (const auto& loop : loops_) loop->post(DrainAsked{});
+}
+
+bool Gateway::drain(Duration at_most) {
+  stop_accepting();
+  std::unique_lock lock(shared_->drain_mutex);
+  return shared_->connection_ended.wait_for(lock, at_most, [&] {
+    return shared_->connections_open.load(std::memory_order_acquire) == 0;
+  });
+}
+
+MetricsSnapshot Gateway::metrics() const {
+  MetricsSnapshot sum;
+  for (const auto& loop : loops_) loop->metrics().add_to(sum);
+  sum.connections_open = shared_->connections_open.load(std::memory_order_relaxed);
+  sum.held_body_bytes = shared_->held_bytes.load(std::memory_order_relaxed);
+  return sum;
+}
+
+void Gateway::change_route(const model::Route& route) {
+  auto entry = std::make_shared<AppRoute>();
+  entry->route = route;
+  {
+    const std::lock_guard lock(apps_mutex_);
+    AppKept& kept = apps_[route.app];
+    if (kept.gate == nullptr) {
+      kept.gate = std::make_shared<AppGate>();
+      kept.created_unix_s = shared_->clock->unix_ns(shared_->clock->now()) / 1'000'000'000;
+    }
+    entry->gate = kept.gate;
+    entry->created_unix_s = kept.created_unix_s;
+    if (route.is_gone) apps_.erase(route.app);
+  }
+  const std::shared_ptr<const AppRoute> for_all = std::move(entry);
+  for (const auto& loop : loops_) loop->post(for_all);
+}
+
+void Gateway::change_keys(std::shared_ptr<const std::vector<model::Key>> keys) {
+  const auto ring = std::make_shared<const KeyRing>(std::move(keys));
+  for (const auto& loop : loops_) loop->post(KeysChanged{ring});
+}
+
+void Gateway::hand_over(const model::Handover& handover) {
+  KELVIN_CHECK(handover.loop < loops_.size());
+  loops_[handover.loop]->post(handover);
+}
+
+void Gateway::refuse(const model::RefuseRequest& refusal) {
+  KELVIN_CHECK(refusal.loop < loops_.size());
+  loops_[refusal.loop]->post(refusal);
+}
+
+void Gateway::close_connections(ReplicaId replica) {
+  auto left =
+      std::make_shared<std::atomic<std::uint32_t>>(static_cast<std::uint32_t>(loops_.size()));
+  for (const auto& loop : loops_) loop->post(ConnectionsUnwanted{replica, left});
+}
+
+void Gateway::ask_busy() {
+  for (const auto& loop : loops_) loop->post(model::AskBusy{});
+}
+
+}  // namespace kelvin::gateway

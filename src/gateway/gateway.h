@@ -1,0 +1,88 @@
+// gateway: the data plane.
+//
+// One loop per CPU, each with its own connections; see loop.h. Bytes of requests and replies live and die here: control
+// hears of a request only when it must wait.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "gateway/limits.h"
+#include "gateway/metrics.h"
+#include "os/slot_table.h"
+#include "ports/clock.h"
+#include "ports/control.h"
+#include "ports/data_plane.h"
+#include "ports/management.h"
+
+namespace kelvin::gateway {
+
+struct Shared;
+class Loop;
+struct AppGate;
+
+struct GatewayOptions {
+  std::vector<int> listening;  // listening sockets; they stay the caller's and outlive the gateway
+  std::uint32_t loops = 1;     // 1 to 16
+  GatewayLimits limits;
+  bool is_open = true;  // apps may be called without a key: only while listening on loopback
+  std::vector<std::string>
+      own_hosts;  // names of this server beside localhost and addresses; lower case, no port
+  std::uint64_t epoch = 1;  // of this platform start; part of every request id
+  std::string request_log;  // file that gets a line per request; empty: none
+};
+
+// They outlive the gateway. Nothing of them is called before start().
+struct GatewayPorts {
+  ports::Control* control = nullptr;
+  os::SlotTable* slots = nullptr;
+  ports::Management* management = nullptr;
+  ports::Clock* clock = nullptr;
+};
+
+class Gateway : public ports::DataPlane {
+ public:
+  // Fails when the request log cannot be opened or the system has no descriptors left.
+  static Result<std::unique_ptr<Gateway>> create(GatewayOptions options, const GatewayPorts& ports);
+  // Ends what is still open: clients get a broken connection, slots are given back, the last BusyMeasured is posted.
+  ~Gateway() override;
+
+  // Accepts connections from here on.
+  void start();
+  // No further connection is taken, idle ones are closed, and every reply is the last of its connection. Idempotent.
+  void stop_accepting();
+  // stop_accepting, then waits until every connection has ended; false when `at_most` passed before.
+  bool drain(Duration at_most);
+
+  MetricsSnapshot metrics() const;
+
+  void change_route(const model::Route& route) override;
+  void change_keys(std::shared_ptr<const std::vector<model::Key>> keys) override;
+  void hand_over(const model::Handover& handover) override;
+  void refuse(const model::RefuseRequest& refusal) override;
+  void close_connections(ReplicaId replica) override;
+  void ask_busy() override;
+
+ private:
+  explicit Gateway(std::unique_ptr<Shared> shared);
+
+  // What outlives the routes of one app.
+  struct AppKept {
+    std::shared_ptr<AppGate> gate;
+    std::int64_t created_unix_s = 0;
+  };
+
+  std::unique_ptr<Shared> shared_;
+  std::vector<std::unique_ptr<Loop>> loops_;
+  std::mutex apps_mutex_;
+  std::map<AppId, AppKept> apps_;  // guarded by apps_mutex_
+  bool is_started_ = false;
+};
+
+}  // namespace kelvin::gateway

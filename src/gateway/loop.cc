@@ -1,0 +1,324 @@
+// loop: waits for sockets, timers and messages, and hands each to whom it concerns.
+#include "gateway/loop.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/check.h"
+#include "gateway/client.h"
+#include "gateway/socket.h"
+#include "gateway/upstream.h"
+#include "model/ids.h"
+
+namespace kelvin::gateway {
+namespace {
+
+constexpr std::size_t kBufferBytes = 64 * 1024;
+// Of one listener in a row: the other loops and the open connections want their turn too.
+constexpr int kAcceptsInARow = 32;
+constexpr Duration kAcceptPause = 50ms;
+
+std::uint64_t tag_of(Endpoint& endpoint) { return reinterpret_cast<std::uint64_t>(&endpoint); }
+
+}  // namespace
+
+Result<std::unique_ptr<Loop>> Loop::create(Shared& shared, std::uint32_t index) {
+  KELVIN_TRY(os::Epoll epoll, os::Epoll::create());
+  KELVIN_TRY(os::EventFd inbox, os::EventFd::create());
+  std::unique_ptr<Loop> loop(new Loop(shared, index, std::move(epoll), std::move(inbox)));
+  KELVIN_TRY_VOID(loop->epoll_.add(loop->inbox_.fd(), EPOLLIN, tag_of(loop->inbox_endpoint_)));
+  return loop;
+}
+
+Loop::Loop(Shared& shared, std::uint32_t index, os::Epoll epoll, os::EventFd inbox)
+    : shared_(shared),
+      index_(index),
+      epoll_(std::move(epoll)),
+      inbox_(std::move(inbox)),
+      timers_(shared.clock->now()),
+      now_(shared.clock->now()),
+      reported_(now_),
+      random_{shared.epoch * 64 + index},
+      keys_(std::make_shared<KeyRing>()),
+      client_buffer_(kBufferBytes),
+      upstream_buffer_(kBufferBytes) {
+  accept_again_.owner = this;
+  accept_again_.kind = static_cast<std::uint8_t>(TimerKind::AcceptAgain);
+  for (const int fd : shared.listening) {
+    Listener listener;
+    listener.kind = EndpointKind::Listener;
+    listener.fd = fd;
+    listeners_.push_back(listener);
+  }
+}
+
+Loop::~Loop() = default;
+
+void Loop::start() {
+  thread_ = os::Thread("gateway-" + std::to_string(index_), [this] { run(); });
+}
+
+void Loop::post(Message message) {
+  bool was_empty = false;
+  {
+    const std::lock_guard lock(messages_mutex_);
+    was_empty = messages_.empty();
+    messages_.push_back(std::move(message));
+  }
+  if (was_empty) inbox_.signal();
+}
+
+RequestId Loop::next_request_id() {
+  return model::make_request_id(shared_.epoch, index_, ++requests_);
+}
+
+void Loop::run() {
+  std::array<epoll_event, 256> events{};
+  watch_listeners();
+  while (!is_ending_) {
+    const auto ready = epoll_.wait(events, sleep_time());
+    now_ = clock_now();
+    for (const epoll_event& event : ready) handle(event);
+    give_turns();
+    fire_timers();
+    report_busy_when_due();
+    std::erase_if(again_, [](const Client* client) { return client->is_discarded(); });
+    dead_clients_.clear();
+    dead_upstreams_.clear();
+  }
+  end_everything();
+}
+
+std::optional<Duration> Loop::sleep_time() const {
+  if (!again_.empty()) return Duration::zero();
+  Instant until = timers_.next_look();
+  if (busy_.has_something()) until = std::min(until, reported_ + limits().busy_interval);
+  if (until == Instant::never()) return std::nullopt;
+  return std::max(until - clock_now(), Duration::zero());
+}
+
+void Loop::handle(const epoll_event& event) {
+  auto* endpoint = reinterpret_cast<Endpoint*>(event.data.u64);
+  switch (endpoint->kind) {
+    case EndpointKind::Listener:
+      accept_some(static_cast<Listener*>(endpoint)->fd);
+      return;
+    case EndpointKind::Inbox:
+      read_messages();
+      return;
+    case EndpointKind::Client: {
+      auto* client = static_cast<Client*>(endpoint);
+      if (!client->is_discarded()) client->on_events(event.events);
+      return;
+    }
+    case EndpointKind::Upstream: {
+      auto* upstream = static_cast<Upstream*>(endpoint);
+      if (!upstream->fd.is_open()) return;
+      if (!upstream->is_idle()) {
+        upstream->client->on_upstream_events(event.events);
+      } else if ((event.events & ~std::uint32_t{EPOLLOUT}) != 0 && !is_quiet(upstream->fd.get())) {
+        // Bytes that nobody asked for, or the end: either way it is of no more use.
+        drop_idle(*upstream);
+      }
+      return;
+    }
+  }
+}
+
+// --- clients -----------------------------------------------------------------------------------
+
+void Loop::watch_listeners() {
+  is_accepting_ = true;
+  for (Listener& listener : listeners_) {
+    const Status added = epoll_.add(listener.fd, EPOLLIN | EPOLLEXCLUSIVE, tag_of(listener));
+    KELVIN_CHECK(added.has_value());
+  }
+}
+
+void Loop::pause_accepting() {
+  Metrics::add(metrics_.accept_pauses);
+  for (const Listener& listener : listeners_) epoll_.remove(listener.fd);
+  is_accepting_ = false;
+  timers_.set(accept_again_, now_ + kAcceptPause);
+}
+
+void Loop::accept_some(int listening) {
+  for (int i = 0; i < kAcceptsInARow && is_accepting_; ++i) {
+    if (shared_.connections_open.load(std::memory_order_relaxed) >= limits().connections_max)
+      return pause_accepting();
+    Accepted accepted = accept_client(listening);
+    if (!accepted.fd.is_open()) {
+      // A connection that ended in the backlog is no reason to stop; a lack of descriptors or memory is.
+      if (accepted.error == ECONNABORTED || accepted.error == EINTR) continue;
+      if (accepted.error != EAGAIN && accepted.error != EWOULDBLOCK) pause_accepting();
+      return;
+    }
+    auto client =
+        std::make_unique<Client>(*this, std::move(accepted.fd), std::move(accepted.address));
+    const Status added =
+        epoll_.add(client->fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, tag_of(*client));
+    if (!added) return pause_accepting();
+    shared_.connections_open.fetch_add(1, std::memory_order_relaxed);
+    Metrics::add(metrics_.connections_accepted);
+    Client& taken = *client;
+    clients_.emplace(&taken, std::move(client));
+    taken.begin();
+  }
+}
+
+void Loop::call_again(Client& client) {
+  if (client.is_in_again) return;
+  client.is_in_again = true;
+  again_.push_back(&client);
+}
+
+void Loop::give_turns() {
+  std::vector<Client*> turns;
+  turns.swap(again_);
+  for (Client* client : turns) {
+    client->is_in_again = false;
+    if (!client->is_discarded()) client->on_turn();
+  }
+  if (again_.empty()) {
+    turns.clear();
+    turns.swap(again_);  // keeps the room
+  }
+}
+
+void Loop::note_connection_ended() {
+  shared_.connections_open.fetch_sub(1, std::memory_order_acq_rel);
+  if (!shared_.is_draining.load(std::memory_order_acquire)) return;
+  {
+    const std::lock_guard lock(shared_.drain_mutex);
+  }
+  shared_.connection_ended.notify_all();
+}
+
+void Loop::discard(Client& client) {
+  const auto found = clients_.find(&client);
+  KELVIN_CHECK(found != clients_.end());
+  client.close_fd();
+  dead_clients_.push_back(std::move(found->second));
+  clients_.erase(found);
+  note_connection_ended();
+}
+
+void Loop::hand_to_management(Client& client, int fd, std::string received) {
+  epoll_.remove(fd);
+  discard(client);
+  shared_.management->take(fd, std::move(received));
+}
+
+// --- timers ------------------------------------------------------------------------------------
+
+void Loop::fire_timers() {
+  while (Timer* timer = timers_.take_due(now_)) {
+    switch (static_cast<TimerKind>(timer->kind)) {
+      case TimerKind::ClientStep:
+        static_cast<Client*>(timer->owner)->on_step_timeout();
+        break;
+      case TimerKind::RequestTimeout:
+        static_cast<Client*>(timer->owner)->on_request_timeout();
+        break;
+      case TimerKind::UpstreamIdle:
+        drop_idle(*static_cast<Upstream*>(timer->owner));
+        break;
+      case TimerKind::UpstreamConnect:
+        static_cast<Upstream*>(timer->owner)->client->on_connect_timeout();
+        break;
+      case TimerKind::AcceptAgain:
+        if (!is_accepting_ && !shared_.is_draining.load()) watch_listeners();
+        break;
+    }
+  }
+}
+
+// --- busy time ---------------------------------------------------------------------------------
+
+void Loop::report_busy() {
+  const Instant now = clock_now();
+  reported_ = now;
+  shared_.control->post(busy_.report(index_, now));
+}
+
+void Loop::report_busy_when_due() {
+  if (busy_.has_something() && now_ - reported_ >= limits().busy_interval) report_busy();
+}
+
+// --- messages ----------------------------------------------------------------------------------
+
+void Loop::read_messages() {
+  inbox_.drain();
+  std::vector<Message> messages;
+  {
+    const std::lock_guard lock(messages_mutex_);
+    messages.swap(messages_);
+  }
+  for (Message& message : messages) std::visit([this](auto& of_kind) { take(of_kind); }, message);
+}
+
+void Loop::take(std::shared_ptr<const AppRoute>& entry) {
+  const auto before = routes_.change(entry);
+  if (before == nullptr) return;
+  for (const model::RouteReplica& old : before->route.replicas) {
+    const auto& replicas = entry->route.replicas;
+    const bool stays = std::any_of(replicas.begin(), replicas.end(),
+                                   [&](const auto& replica) { return replica.id == old.id; });
+    if (!stays) close_idle_to(old.id);
+  }
+}
+
+void Loop::take(KeysChanged& change) { keys_ = std::move(change.ring); }
+
+void Loop::take(model::Handover& handover) {
+  const auto found = waiting_.find(handover.request);
+  if (found != waiting_.end()) return found->second->on_handover(handover);
+  // Its client has left while this was on its way.
+  const model::RouteReplica& replica = handover.replica;
+  const auto given = shared_.slots->give_back({replica.slot, replica.generation}, clock_now());
+  shared_.control->post(
+      model::HandoverRefused{handover.request, replica.id, model::HandoverProblem::ClientLeft});
+  if (given.was_last_of_closed) {
+    report_busy();
+    shared_.control->post(model::SlotsDrained{replica.id});
+  }
+}
+
+void Loop::take(model::RefuseRequest& refusal) {
+  const auto found = waiting_.find(refusal.request);
+  if (found != waiting_.end()) found->second->on_refusal(refusal.refusal);
+}
+
+void Loop::take(ConnectionsUnwanted& unwanted) {
+  close_idle_to(unwanted.replica);
+  if (unwanted.loops_left->fetch_sub(1, std::memory_order_acq_rel) == 1)
+    shared_.control->post(model::ConnectionsClosed{unwanted.replica});
+}
+
+void Loop::take(model::AskBusy&) { report_busy(); }
+
+void Loop::take(DrainAsked&) {
+  if (is_accepting_)
+    for (const Listener& listener : listeners_) epoll_.remove(listener.fd);
+  is_accepting_ = false;
+  accept_again_.drop();
+  std::vector<Client*> clients;
+  clients.reserve(clients_.size());
+  for (const auto& [client, owned] : clients_) clients.push_back(client);
+  for (Client* client : clients) client->on_drain();
+}
+
+void Loop::take(EndAsked&) { is_ending_ = true; }
+
+void Loop::end_everything() {
+  while (!clients_.empty()) clients_.begin()->first->abandon();
+  while (!upstreams_.empty()) discard(*upstreams_.begin()->first);
+  again_.clear();
+  dead_clients_.clear();
+  dead_upstreams_.clear();
+  if (busy_.has_something()) report_busy();
+}
+
+}  // namespace kelvin::gateway

@@ -1,0 +1,209 @@
+// loop: one thread of the data plane with everything that it alone owns.
+//
+// Loops share nothing but what stands in Shared and the gates of apps. Others speak to a loop by messages: a vector
+// under a mutex and an eventfd. Sockets are watched edge-triggered and registered once, so that a request costs no
+// epoll_ctl; every connection remembers whether it may still read or write.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "base/random.h"
+#include "core/route/route.h"
+#include "gateway/busy.h"
+#include "gateway/keys.h"
+#include "gateway/limits.h"
+#include "gateway/metrics.h"
+#include "gateway/request_log.h"
+#include "gateway/routes.h"
+#include "gateway/timers.h"
+#include "http/message.h"
+#include "model/effect.h"
+#include "os/epoll.h"
+#include "os/event_fd.h"
+#include "os/slot_table.h"
+#include "os/thread.h"
+#include "ports/clock.h"
+#include "ports/control.h"
+#include "ports/management.h"
+
+namespace kelvin::gateway {
+
+class Client;
+class Upstream;
+
+// What all loops see; it outlives them.
+struct Shared {
+  GatewayLimits limits;
+  std::vector<int> listening;  // not owned
+  bool is_open = true;         // apps are called without keys
+  std::vector<std::string> own_hosts;
+  std::uint64_t epoch = 1;
+  ports::Control* control = nullptr;
+  os::SlotTable* slots = nullptr;
+  ports::Management* management = nullptr;
+  ports::Clock* clock = nullptr;
+  std::unique_ptr<RequestLog> log;  // null: none
+  std::atomic<std::uint32_t> connections_open{0};
+  std::atomic<std::size_t> held_bytes{0};
+  std::mutex drain_mutex;
+  std::condition_variable connection_ended;  // signalled while draining
+  std::atomic<bool> is_draining{false};
+};
+
+struct KeysChanged {
+  std::shared_ptr<const KeyRing> ring;
+};
+struct ConnectionsUnwanted {
+  ReplicaId replica;
+  std::shared_ptr<std::atomic<std::uint32_t>>
+      loops_left;  // whoever brings it to 0 posts ConnectionsClosed
+};
+struct DrainAsked {};
+struct EndAsked {};
+using Message =
+    std::variant<std::shared_ptr<const AppRoute>, KeysChanged, model::Handover,
+                 model::RefuseRequest, ConnectionsUnwanted, model::AskBusy, DrainAsked, EndAsked>;
+
+enum class EndpointKind : std::uint8_t { Listener, Inbox, Client, Upstream };
+// What an epoll tag points to.
+struct Endpoint {
+  EndpointKind kind;
+};
+
+enum class TimerKind : std::uint8_t {
+  ClientStep,
+  RequestTimeout,
+  UpstreamIdle,
+  UpstreamConnect,
+  AcceptAgain
+};
+
+class Loop {
+ public:
+  // Fails where the system has no epoll or eventfd left.
+  static Result<std::unique_ptr<Loop>> create(Shared& shared, std::uint32_t index);
+  ~Loop();
+
+  void start();
+  void post(Message message);
+  const Metrics& metrics() const { return metrics_; }
+
+  // --- for its connections, on its own thread ---
+  Shared& shared() { return shared_; }
+  const GatewayLimits& limits() const { return shared_.limits; }
+  Metrics& counts() { return metrics_; }
+  std::uint32_t index() const { return index_; }
+  // Of the events being handled; one clock read for all of them.
+  Instant now() const { return now_; }
+  // A fresh read, for moments that are billed.
+  Instant clock_now() const { return shared_.clock->now(); }
+  std::int64_t unix_seconds() const { return shared_.clock->unix_ns(now_) / 1'000'000'000; }
+  RequestId next_request_id();
+  const RouteTable& routes() const { return routes_; }
+  const KeyRing& keys() const { return *keys_; }
+  TimerWheel& timers() { return timers_; }
+  BusyBook& busy() { return busy_; }
+  void report_busy();
+  Random& random() { return random_; }
+  // 64 KiB each, for what is read within one event from a client and from a replica.
+  std::span<char> client_buffer() { return client_buffer_; }
+  std::span<char> upstream_buffer() { return upstream_buffer_; }
+  std::vector<route::ReplicaLoad>& loads() { return loads_; }
+  http::RequestHead& request_head() { return request_head_; }
+  http::ResponseHead& response_head() { return response_head_; }
+
+  // The client's turn comes again before the loop sleeps.
+  void call_again(Client& client);
+  void remember_waiting(RequestId request, Client& client) { waiting_[request] = &client; }
+  void forget_waiting(RequestId request) { waiting_.erase(request); }
+  // The socket is closed at once; the object goes when no event can point to it any more.
+  void discard(Client& client);
+  void hand_to_management(Client& client, int fd, std::string received);
+
+  // --- connections to replicas (loop_pool.cc) ---
+  // A kept connection that is still good; null when there is none.
+  Upstream* take_idle(ReplicaId replica);
+  // A fresh one, perhaps still connecting.
+  Result<Upstream*> connect(const model::RouteReplica& replica);
+  void keep_idle(Upstream& upstream, Duration at_most);
+  void discard(Upstream& upstream);
+
+ private:
+  explicit Loop(Shared& shared, std::uint32_t index, os::Epoll epoll, os::EventFd inbox);
+
+  void run();
+  std::optional<Duration> sleep_time() const;
+  void handle(const epoll_event& event);
+  void accept_some(int listening);
+  void watch_listeners();
+  void pause_accepting();
+  void give_turns();
+  void fire_timers();
+  void report_busy_when_due();
+  void read_messages();
+  void take(std::shared_ptr<const AppRoute>& entry);
+  void take(KeysChanged& change);
+  void take(model::Handover& handover);
+  void take(model::RefuseRequest& refusal);
+  void take(ConnectionsUnwanted& unwanted);
+  void take(model::AskBusy& ask);
+  void take(DrainAsked& ask);
+  void take(EndAsked& ask);
+  void close_idle_to(ReplicaId replica);
+  void drop_idle(Upstream& upstream);
+  void end_everything();
+  void note_connection_ended();
+
+  struct Listener : Endpoint {
+    int fd = -1;
+  };
+
+  Shared& shared_;
+  std::uint32_t index_;
+  os::Epoll epoll_;
+  os::EventFd inbox_;
+  Endpoint inbox_endpoint_{EndpointKind::Inbox};
+  std::vector<Listener> listeners_;
+  bool is_accepting_ = false;
+  bool is_ending_ = false;
+
+  std::mutex messages_mutex_;
+  std::vector<Message> messages_;  // guarded by messages_mutex_
+
+  TimerWheel timers_;
+  Timer accept_again_;
+  Instant now_;
+  Instant reported_;  // when the last BusyMeasured went out
+  std::uint64_t requests_ = 0;
+  Random random_;
+  RouteTable routes_;
+  std::shared_ptr<const KeyRing> keys_;
+  BusyBook busy_;
+  Metrics metrics_;
+  std::vector<char> client_buffer_;
+  std::vector<char> upstream_buffer_;
+  std::vector<route::ReplicaLoad> loads_;  // of the app whose slot is being sought
+  http::RequestHead request_head_;
+  http::ResponseHead response_head_;
+
+  std::unordered_map<Client*, std::unique_ptr<Client>> clients_;
+  std::unordered_map<Upstream*, std::unique_ptr<Upstream>> upstreams_;
+  std::unordered_map<ReplicaId, std::vector<Upstream*>, IdHash> idle_;  // oldest first
+  std::unordered_map<RequestId, Client*, IdHash> waiting_;
+  std::vector<Client*> again_;
+  std::vector<std::unique_ptr<Client>> dead_clients_;
+  std::vector<std::unique_ptr<Upstream>> dead_upstreams_;
+  os::Thread thread_;
+};
+
+}  // namespace kelvin::gateway
