@@ -1,0 +1,69 @@
+// busy: the gateway's reports of work, to the meter and to the averages.
+#include <algorithm>
+
+#include "core/control/steps.h"
+
+namespace kelvin::control {
+
+using model::State;
+
+namespace {
+
+void note_work(Step& step, const model::BusyMeasured& report, const model::BusyEntry& entry,
+               std::set<AppId>& worked) {
+  Replica* replica = find_replica(step.world, entry.replica);
+  if (replica == nullptr) return;
+  if (!entry.spans.empty()) {
+    const Instant last = entry.spans.back().to;
+    // What still runs is cut at the end of the report.
+    replica->is_serving = last == report.complete_up_to;
+    replica->idle_since = std::max(replica->idle_since, last);
+  }
+  if (entry.answered > 0) {
+    replica->health.answered();
+    prove(step, *replica);
+  }
+  step.world.apps.at(replica->app).load.add(entry.request_time, step.now);
+  worked.insert(replica->app);
+}
+
+}  // namespace
+
+void on(Step& step, const model::BusyMeasured& event) {
+  step.world.meter.busy(event);
+  std::set<AppId> worked;
+  for (const model::BusyEntry& entry : event.entries) note_work(step, event, entry, worked);
+  for (const AppId id : worked) {
+    App& app = step.world.apps.at(id);
+    ensure_floor(step, app);
+    retry_rollout(step, app);
+  }
+  // Who waits for an idle replica knows better when one will be.
+  if (!step.world.lease_queue.empty()) step.world.leases_moved = true;
+}
+
+void begin_metering(Step& step, const App& app, Replica& replica, std::uint64_t first_sequence) {
+  std::size_t accelerators = replica.lease.accelerators.size();
+  // A parked one that was adopted holds none; it will hold as many as its app asks for.
+  if (accelerators == 0) accelerators = replica.revision->spec.needs[0].count;
+  step.world.meter.start({.replica = replica.id,
+                          .app = app.id,
+                          .revision = replica.revision->id,
+                          .workspace = app.workspace,
+                          .app_name = app.name,
+                          .node = replica.lease.node,
+                          .kind = replica.lease.kind,
+                          .accelerators = static_cast<std::uint32_t>(accelerators),
+                          .first_sequence = first_sequence},
+                         replica.state, step.now);
+  replica.is_metered = true;
+}
+
+void collect_usage(Step& step) {
+  if (step.now < step.world.meter.next_due()) return;
+  meter::Collected collected = step.world.meter.collect(step.now);
+  if (!collected.batch.rows.empty()) step.emit(model::AppendUsage{std::move(collected.batch)});
+  if (collected.ask_busy) step.emit(model::AskBusy{});
+}
+
+}  // namespace kelvin::control

@@ -1,0 +1,158 @@
+// recovery: what the store knows and what still runs, before anything is decided.
+#include <algorithm>
+
+#include "core/control/steps.h"
+
+namespace kelvin::control {
+
+using model::State;
+
+namespace {
+
+bool can_adopt(const World& world, const model::ReplicaFound& found) {
+  const bool is_known =
+      world.app_of_revision.contains(found.revision) && !world.replicas.contains(found.replica);
+  const auto node = world.nodes.find(found.lease.node);
+  if (!is_known || node == world.nodes.end() || !world.slots_free.contains(found.slot))
+    return false;
+  switch (found.state) {
+    case State::Loading:
+    case State::Ready:
+      return place::can_take(node->second, found.lease);
+    case State::Parked:
+      return true;
+    case State::Planned:
+    case State::Fetching:
+    case State::Starting:
+    case State::Parking:
+    case State::Resuming:
+    case State::Draining:
+    case State::Stopping:
+    case State::Gone:
+      return false;
+  }
+  return false;
+}
+
+// It is stopped; until it is gone, what it holds is nobody else's.
+void turn_away(Step& step, const model::ReplicaFound& found) {
+  World& world = step.world;
+  if (world.replicas.contains(found.replica) || world.strays.contains(found.replica)) return;
+  Stray stray;
+  const auto node = world.nodes.find(found.lease.node);
+  if (node != world.nodes.end() && place::can_take(node->second, found.lease)) {
+    stray.lease = found.lease;
+    place::take(node->second, found.lease);
+  }
+  if (world.slots_free.erase(found.slot) == 1) stray.slot = found.slot;
+  world.strays.emplace(found.replica, std::move(stray));
+  const std::string why = "found running, but not as a replica of any revision that is known";
+  decide(step, {.replica = found.replica}, "stop", why);
+  step.emit(model::StopReplica{.replica = found.replica, .why = why});
+}
+
+Replica& adopt(Step& step, App& app, const model::ReplicaFound& found) {
+  World& world = step.world;
+  Replica& replica = world.replicas.emplace(found.replica, Replica{}).first->second;
+  replica.id = found.replica;
+  replica.app = app.id;
+  replica.revision = record_at(app, found.revision).revision;
+  replica.state = found.state;
+  replica.lease = found.lease;
+  if (found.state == State::Parked) replica.lease.accelerators.clear();
+  place::take(world.nodes.at(replica.lease.node), replica.lease);
+  replica.slot = found.slot;
+  world.slots_free.erase(found.slot);
+  replica.port = found.port;
+  replica.pid = found.pid;
+  replica.created = found.created;
+  replica.state_since = replica.idle_since = step.now;
+  replica.reason = "found running and adopted";
+  replica.is_adopted = replica.is_ordered = true;
+  replica.way.push_back({found.state, step.now});
+  app.replicas.insert(replica.id);
+  begin_metering(step, app, replica, found.usage_sequence);
+  decide(step, about(replica), "adopt",
+         "found " + std::string(to_text(found.state)) + " and adopted");
+  return replica;
+}
+
+// The replicas found may be of several revisions: those of the active one stay; of the others the latest that is ready
+// serves on, if none of the active one is.
+void choose_fallback(World& world, App& app) {
+  std::optional<std::pair<std::uint32_t, RevisionId>> latest;
+  for (const ReplicaId id : app.replicas) {
+    const Replica& replica = world.replicas.at(id);
+    if (replica.state != State::Ready) continue;
+    if (replica.revision->id == app.active) return;
+    latest = std::max(latest.value_or(std::pair(0U, RevisionId{})),
+                      std::pair(replica.revision->number, replica.revision->id));
+  }
+  if (latest && record_at(app, app.active).revision->spec.fixed_port == 0)
+    app.fallback = latest->second;
+}
+
+void resume_work(Step& step, App& app) {
+  choose_fallback(step.world, app);
+  const std::set<ReplicaId> all = app.replicas;
+  for (const ReplicaId id : all) {
+    Replica* replica = find_replica(step.world, id);
+    if (replica == nullptr || is_serving_revision(app, *replica) ||
+        replica->revision->id == app.active)
+      continue;
+    retire_replica(step, *replica, "another revision is the active one");
+  }
+  publish_route(step, app);
+  retry_rollout(step, app);
+  ensure_minimum(step, app);
+  arm_cooling_of_all(step, app);
+  serve_queue(step, app);
+}
+
+}  // namespace
+
+void on(Step& step, const model::RevisionRestored& event) {
+  App& app = ensure_app(step, event.revision);
+  if (!event.is_active) return;
+  app.active = event.revision->id;
+  const model::AppSpec& spec = event.revision->spec;
+  app.replicas_min = spec.scale.replicas_min;
+  app.replicas_max = spec.scale.replicas_max;
+  app.queue.set_limit(spec.queue.requests_max);
+}
+
+void on(Step& step, const model::ReplicaFound& event) {
+  if (!can_adopt(step.world, event)) return turn_away(step, event);
+  App& app = step.world.apps.at(step.world.app_of_revision.at(event.revision));
+  Replica& replica = adopt(step, app, event);
+  // It ran before this start of the platform: its end is no failed start.
+  replica.is_proven = replica.was_ready = event.state != State::Loading;
+  if (event.state == State::Ready) {
+    replica.woke_from = model::Temperature::Warm;
+    return open_replica(step, app, replica);
+  }
+  if (event.state == State::Parked) return arm_cooling(step, app, replica);
+  replica.start_clock = life::StartClock(step.now);
+  step.world.timers.set({Alarm::StartMoves, replica.id.value},
+                        replica.start_clock.deadline(replica.revision->spec.start.progress));
+}
+
+void on(Step& step, const model::RecoveryFinished& /*event*/) {
+  step.world.is_recovering = false;
+  step.world.leases_moved = true;
+  for (auto& [id, app] : step.world.apps) resume_work(step, app);
+}
+
+bool stray_gone(Step& step, ReplicaId id) {
+  World& world = step.world;
+  const auto found = world.strays.find(id);
+  if (found == world.strays.end()) return false;
+  const Stray& stray = found->second;
+  if (stray.lease.node) place::give_back(world.nodes.at(stray.lease.node), stray.lease);
+  if (stray.slot) world.slots_free.insert(*stray.slot);
+  world.strays.erase(found);
+  world.leases_moved = true;
+  return true;
+}
+
+}  // namespace kelvin::control

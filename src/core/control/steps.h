@@ -1,0 +1,197 @@
+// steps: what changes the world, by concern. Every function belongs to one .cc file of this folder.
+//
+// An event enters through one `on` overload. What one concern asks of another goes through the verbs below; nothing
+// else crosses files. Pointers and references into World stay valid except to what a function says it removes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/control/world.h"
+
+namespace kelvin::control {
+
+// One call of step(): the world, the moment, and the effects so far.
+struct Step {
+  World& world;
+  Instant now;
+  model::Effects effects;
+
+  template <class Effect>
+  void emit(Effect effect) {
+    effects.emplace_back(std::move(effect));
+  }
+};
+
+// --- world.cc: looking things up, moving replicas, saying why -------------------------------------------------------
+
+App* find_app(World& world, AppId id);
+const App* find_app(const World& world, AppId id);
+Replica* find_replica(World& world, ReplicaId id);
+RevisionRecord& record_at(App& app, RevisionId id);
+const RevisionRecord& record_at(const App& app, RevisionId id);
+
+// The revision that requests are served by: the fallback while there is one.
+RevisionId serving_revision(const App& app);
+const model::AppSpec& serving_spec(const App& app);
+std::uint32_t slots_of(const Replica& replica);
+// What `max` allows; 1 for an app with a fixed port.
+std::uint32_t most_replicas(const App& app);
+bool is_serving_revision(const App& app, const Replica& replica);
+
+// Replicas of the serving revision, by what they are to a request.
+struct Census {
+  std::uint32_t ready = 0;
+  std::uint32_t coming =
+      0;  // Planned to Loading, Resuming, waiting to resume, or parking and to wake again
+  std::uint32_t parked = 0;  // Parked or Parking without being wanted
+  std::uint32_t leased = 0;  // count against max: hold a lease, or will
+  std::uint64_t promised =
+      0;  // slots that `coming` will bring and that ready ones are believed to have free
+};
+Census take_census(const World& world, const App& app);
+
+bool may_start_things(const World& world);
+bool is_parked_and_unwanted(const Replica& replica);
+
+struct Subject {
+  AppId app;
+  ReplicaId replica;
+  RequestId request;
+};
+inline Subject about(const App& app) { return {.app = app.id}; }
+inline Subject about(const Replica& replica) { return {.app = replica.app, .replica = replica.id}; }
+void decide(Step& step, const Subject& subject, std::string_view verb, std::string sentence);
+
+// Our own transition; an illegal one ends the program.
+void move(Step& step, Replica& replica, model::State to, std::string reason);
+// Emits the app's route as it is.
+void publish_route(Step& step, const App& app);
+void give_back_accelerators(Step& step, Replica& replica);
+// Takes the replica out of every collection. `replica` is gone afterwards.
+void forget_replica(Step& step, Replica& replica);
+
+// --- demand.cc: requests that wait ----------------------------------------------------------------------------------
+
+void on(Step& step, const model::Demand& event);
+void on(Step& step, const model::RequestLeft& event);
+void on(Step& step, const model::SlotFree& event);
+void on(Step& step, const model::HandoverRefused& event);
+void on_queue_wait_over(Step& step, App& app);
+
+// Hands waiting requests to replicas with room, and sees to it that enough replicas are on their way.
+void serve_queue(Step& step, App& app);
+void refuse_waiting(Step& step, App& app, const model::Refusal& refusal);
+
+// --- capacity.cc: how many replicas ---------------------------------------------------------------------------------
+
+// Starts or resumes for whoever waits; gives up what nobody wants any more; refuses where nothing can be started.
+void ensure_capacity(Step& step, App& app);
+void ensure_minimum(Step& step, App& app);
+void ensure_floor(Step& step, App& app);
+// One more replica of the serving revision: the warmest there is, else a start. False where none may be started.
+bool wake_one(Step& step, App& app, Purpose purpose, const std::string& why);
+// Why nothing can be started now; nothing where it can.
+std::optional<model::Refusal> why_no_start(const Step& step, const App& app, RevisionId revision);
+
+// --- leases.cc: from the plan to the accelerators -------------------------------------------------------------------
+
+// False where it may not be started now (see why_no_start).
+bool plan_start(Step& step, App& app, RevisionId revision, Purpose purpose, const std::string& why);
+void plan_resume(Step& step, Replica& replica, Purpose purpose, const std::string& why);
+// A planned start or resume that has no lease yet is given up. A planned replica is gone afterwards.
+void give_up_plan(Step& step, Replica& replica, const std::string& why);
+void on_plan_due(Step& step, Replica& replica);
+// Gives accelerators to those who wait for them, in turn, and cools idle replicas for the rest.
+void settle_leases(Step& step);
+void on(Step& step, const model::NodeChanged& event);
+
+// --- replicas.cc: what the cluster says about a replica -------------------------------------------------------------
+
+void on(Step& step, const model::ReplicaMoved& event);
+void on(Step& step, const model::MoveFailed& event);
+void on(Step& step, const model::ReplicaProgressed& event);
+void on_start_stuck(Step& step, Replica& replica);
+// Opens its slots and lets requests in: Ready after a start or resume, after a park that was called off, or adopted.
+void open_replica(Step& step, App& app, Replica& replica);
+
+// --- cooling.cc: step by step down ----------------------------------------------------------------------------------
+
+void on(Step& step, const model::SlotsClosed& event);
+void on(Step& step, const model::SlotsDrained& event);
+void on(Step& step, const model::ConnectionsClosed& event);
+void on_cooling_due(Step& step, Replica& replica);
+void arm_cooling(Step& step, const App& app, Replica& replica);
+void arm_cooling_of_all(Step& step, const App& app);
+warmth::Terms terms_of(const App& app, const Replica& replica);
+// False for those that `min` keeps warm.
+bool may_cool(const World& world, const App& app, const Replica& replica);
+// Closes its slots if nobody has used them since; SlotsClosed goes on from there.
+void try_to_cool(Step& step, Replica& replica, Closing closing, Instant idle_since);
+void call_off_parking(Step& step, App& app, Replica& replica);
+
+// --- stopping.cc: draining and stopping -----------------------------------------------------------------------------
+
+struct StopOrder {
+  model::ExitCause cause = model::ExitCause::Stopped;
+  std::string why;
+  Duration grace = 10s;
+};
+// From any state but Ready (drain it), Stopping and Gone. One that was never started is gone afterwards.
+void stop_replica(Step& step, Replica& replica, const StopOrder& order);
+// From Ready: takes no new work, stops when it has none.
+void drain_replica(Step& step, Replica& replica, const std::string& why);
+// Whatever its state: drained if it may have work, else stopped. It may be gone afterwards.
+void retire_replica(Step& step, Replica& replica, const std::string& why);
+void on_drain_over(Step& step, Replica& replica);
+void on_stop_overdue(Step& step, Replica& replica);
+
+// --- failures.cc: starts that fail, replicas that die or fall ill ---------------------------------------------------
+
+void replica_gone(Step& step, Replica& replica, const model::Exit& exit);
+void on(Step& step, const model::ReplicaSuspected& event);
+void on_proven(Step& step, Replica& replica);
+void prove(Step& step, Replica& replica);
+void on_retry_due(Step& step, App& app);
+model::Refusal failing_refusal(const App& app, const RevisionRecord& record, Instant now);
+
+// --- deploys.cc: what people ask for; rollouts.cc: from one revision to the next ------------------------------------
+
+void on(Step& step, const model::RevisionDeployed& event);
+void on(Step& step, const model::RevisionActivated& event);
+void on(Step& step, const model::AppDeleted& event);
+void on(Step& step, const model::ScaleChanged& event);
+void on(Step& step, const model::ParkAsked& event);
+void on(Step& step, const model::WakeAsked& event);
+void on(Step& step, const model::ShutdownAsked& event);
+
+App& ensure_app(Step& step, const std::shared_ptr<const model::Revision>& revision);
+// The revision takes the app's requests, at once or when it has a ready replica.
+void activate(Step& step, App& app, RevisionId revision);
+// The active revision has a ready replica: the fallback is drained.
+void finish_rollout(Step& step, App& app);
+// Some replica is gone: goes on with what a rollout, `min`, waiting requests or a deletion wait for. `app` may be gone
+// afterwards.
+void replica_left(Step& step, App& app);
+void retry_rollout(Step& step, App& app);
+
+// --- recovery.cc ----------------------------------------------------------------------------------------------------
+
+void on(Step& step, const model::RevisionRestored& event);
+void on(Step& step, const model::ReplicaFound& event);
+void on(Step& step, const model::RecoveryFinished& event);
+// True when it was one: its things are free.
+bool stray_gone(Step& step, ReplicaId id);
+
+// --- busy.cc: work done ---------------------------------------------------------------------------------------------
+
+void on(Step& step, const model::BusyMeasured& event);
+void begin_metering(Step& step, const App& app, Replica& replica, std::uint64_t first_sequence);
+void collect_usage(Step& step);
+
+void on(Step& step, const model::Tick& event);
+
+}  // namespace kelvin::control

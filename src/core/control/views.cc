@@ -1,0 +1,147 @@
+// views: the world as people are shown it.
+#include <algorithm>
+
+#include "core/control/steps.h"
+#include "core/words.h"
+
+namespace kelvin::control {
+
+using model::Condition;
+using model::State;
+
+namespace {
+
+struct Counts {
+  std::uint32_t live = 0;
+  std::uint32_t ready = 0;
+  std::uint32_t parked = 0;
+  std::uint32_t coming = 0;
+  bool is_active_ready = false;
+};
+
+Counts count(const World& world, const App& app) {
+  Counts counts;
+  for (const ReplicaId id : app.replicas) {
+    const Replica& replica = world.replicas.at(id);
+    const State state = replica.state;
+    if (state != State::Stopping) counts.live += 1;
+    if (state == State::Ready) {
+      counts.ready += 1;
+      counts.is_active_ready = counts.is_active_ready || replica.revision->id == app.active;
+    } else if (is_parked_and_unwanted(replica)) {
+      counts.parked += 1;
+    } else if (state != State::Draining && state != State::Stopping) {
+      counts.coming += 1;
+    }
+  }
+  return counts;
+}
+
+Condition condition_of(const App& app, const Counts& counts) {
+  if (record_at(app, app.active).budget.is_failing() && !counts.is_active_ready)
+    return Condition::Failing;
+  if (counts.ready > 0) return Condition::Ready;
+  if (counts.coming > 0) return Condition::Starting;
+  if (counts.parked > 0) return Condition::Parked;
+  return Condition::Cold;
+}
+
+std::string reason_of(const World& world, const App& app, Condition condition) {
+  const RevisionRecord& active = record_at(app, app.active);
+  if (condition == Condition::Failing) {
+    const std::string serving =
+        app.fallback
+            ? "; revision " + std::to_string(record_at(app, app.fallback).revision->number) +
+                  " goes on serving"
+            : "";
+    return count_words(active.budget.failures(), "start") + " in a row failed, the last because " +
+           to_text(active.budget.last_exit()) + serving;
+  }
+  for (const ReplicaId id : app.replicas) {
+    const Replica& replica = world.replicas.at(id);
+    const bool is_waiting = replica.state == State::Planned || replica.lease_turn;
+    if (is_waiting && condition == Condition::Starting) return replica.reason;
+  }
+  return condition == Condition::Ready ? std::string() : app.trouble;
+}
+
+model::AppView view_of(const World& world, const App& app) {
+  const Counts counts = count(world, app);
+  const RevisionRecord& active = record_at(app, app.active);
+  model::AppView view{.id = app.id, .workspace = app.workspace, .revision = *active.revision};
+  view.revision.spec.scale.replicas_min = app.replicas_min;
+  view.revision.spec.scale.replicas_max = app.replicas_max;
+  view.revisions = static_cast<std::uint32_t>(app.revisions.size());
+  view.condition = condition_of(app, counts);
+  view.reason = reason_of(world, app, view.condition);
+  if (view.condition == Condition::Failing) view.retry_at = active.budget.next_start();
+  view.replicas_live = counts.live;
+  view.replicas_ready = counts.ready;
+  view.replicas_parked = counts.parked;
+  view.waiting = static_cast<std::uint32_t>(app.queue.size());
+  return view;
+}
+
+model::ReplicaView view_of(const World& world, const Replica& replica) {
+  const App& app = world.apps.at(replica.app);
+  return {.id = replica.id,
+          .app = replica.app,
+          .app_name = app.name,
+          .workspace = app.workspace,
+          .revision = replica.revision->id,
+          .revision_number = replica.revision->number,
+          .state = replica.state,
+          .temperature = temperature_of(replica.state, replica.is_serving),
+          .lease = replica.lease,
+          .slot = replica.slot,
+          .port = replica.port,
+          .pid = replica.pid,
+          .created = replica.created,
+          .state_since = replica.state_since,
+          .reason = replica.reason,
+          .is_adopted = replica.is_adopted};
+}
+
+}  // namespace
+
+std::vector<model::AppView> view_apps(const World& world) {
+  std::vector<model::AppView> views;
+  for (const auto& [id, app] : world.apps) {
+    if (!app.is_deleted) views.push_back(view_of(world, app));
+  }
+  std::sort(views.begin(), views.end(), [](const model::AppView& a, const model::AppView& b) {
+    return std::tie(a.workspace, a.revision.spec.name, a.id) <
+           std::tie(b.workspace, b.revision.spec.name, b.id);
+  });
+  return views;
+}
+
+std::optional<model::AppView> view_app(const World& world, AppId id) {
+  const App* app = find_app(world, id);
+  if (app == nullptr || app->is_deleted) return std::nullopt;
+  return view_of(world, *app);
+}
+
+std::vector<model::ReplicaView> view_replicas(const World& world, AppId id) {
+  std::vector<model::ReplicaView> views;
+  if (const App* app = id ? find_app(world, id) : nullptr) {
+    for (const ReplicaId replica : app->replicas)
+      views.push_back(view_of(world, world.replicas.at(replica)));
+  } else if (!id) {
+    for (const auto& [replica_id, replica] : world.replicas)
+      views.push_back(view_of(world, replica));
+  }
+  return views;
+}
+
+std::vector<model::Revision> view_revisions(const World& world, AppId id) {
+  std::vector<model::Revision> views;
+  const App* app = find_app(world, id);
+  if (app == nullptr) return views;
+  for (const auto& [revision, record] : app->revisions) views.push_back(*record.revision);
+  std::sort(views.begin(), views.end(),
+            [](const model::Revision& a, const model::Revision& b) { return a.number < b.number; });
+  return views;
+}
+
+}  // namespace kelvin::control

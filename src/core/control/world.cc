@@ -1,0 +1,147 @@
+#include "base/check.h"
+#include "core/control/steps.h"
+
+namespace kelvin::control {
+
+using model::State;
+
+App* find_app(World& world, AppId id) {
+  const auto found = world.apps.find(id);
+  return found == world.apps.end() ? nullptr : &found->second;
+}
+
+const App* find_app(const World& world, AppId id) {
+  const auto found = world.apps.find(id);
+  return found == world.apps.end() ? nullptr : &found->second;
+}
+
+Replica* find_replica(World& world, ReplicaId id) {
+  const auto found = world.replicas.find(id);
+  return found == world.replicas.end() ? nullptr : &found->second;
+}
+
+RevisionRecord& record_at(App& app, RevisionId id) {
+  const auto found = app.revisions.find(id);
+  KELVIN_CHECK(found != app.revisions.end());
+  return found->second;
+}
+
+const RevisionRecord& record_at(const App& app, RevisionId id) {
+  const auto found = app.revisions.find(id);
+  KELVIN_CHECK(found != app.revisions.end());
+  return found->second;
+}
+
+RevisionId serving_revision(const App& app) { return app.fallback ? app.fallback : app.active; }
+
+const model::AppSpec& serving_spec(const App& app) {
+  return record_at(app, serving_revision(app)).revision->spec;
+}
+
+std::uint32_t slots_of(const Replica& replica) {
+  return std::max(replica.revision->spec.scale.concurrency, 1U);
+}
+
+std::uint32_t most_replicas(const App& app) {
+  return serving_spec(app).fixed_port != 0 ? std::min(app.replicas_max, 1U) : app.replicas_max;
+}
+
+bool is_serving_revision(const App& app, const Replica& replica) {
+  return replica.revision->id == serving_revision(app);
+}
+
+bool is_parked_and_unwanted(const Replica& replica) {
+  if (replica.state == State::Parked) return !replica.lease_turn;
+  return replica.state == State::Parking && !replica.wakes_again;
+}
+
+Census take_census(const World& world, const App& app) {
+  Census census;
+  for (const ReplicaId id : app.replicas) {
+    const Replica& replica = world.replicas.at(id);
+    if (!is_serving_revision(app, replica)) continue;
+    if (replica.state != State::Parked || replica.lease_turn) census.leased += 1;
+    if (replica.state == State::Ready) {
+      census.ready += 1;
+      census.promised += replica.free_believed;
+    } else if (is_parked_and_unwanted(replica)) {
+      census.parked += 1;
+    } else if (replica.state != State::Draining && replica.state != State::Stopping) {
+      census.coming += 1;
+      census.promised += slots_of(replica);
+    }
+  }
+  return census;
+}
+
+bool may_start_things(const World& world) {
+  return !world.is_recovering && !world.is_shutting_down;
+}
+
+void decide(Step& step, const Subject& subject, std::string_view verb, std::string sentence) {
+  step.emit(model::RecordDecision{{.at = step.now,
+                                   .app = subject.app,
+                                   .replica = subject.replica,
+                                   .request = subject.request,
+                                   .verb = std::string(verb),
+                                   .sentence = std::move(sentence)}});
+}
+
+void move(Step& step, Replica& replica, State to, std::string reason) {
+  KELVIN_CHECK(model::can_move(replica.state, to));
+  replica.state = to;
+  replica.state_since = step.now;
+  replica.reason = std::move(reason);
+  replica.way.push_back({to, step.now});
+  if (replica.is_metered) step.world.meter.moved(replica.id, to, step.now);
+}
+
+void publish_route(Step& step, const App& app) {
+  const model::Revision& serving = *record_at(app, serving_revision(app)).revision;
+  model::Route route{.app = app.id,
+                     .workspace = app.workspace,
+                     .name = app.name,
+                     .is_gone = app.is_deleted,
+                     .queue = serving.spec.queue,
+                     .timeout = serving.spec.timeout,
+                     .served_model = serving.spec.served_model,
+                     .cors = serving.spec.cors};
+  for (const ReplicaId id : app.replicas) {
+    const Replica& replica = step.world.replicas.at(id);
+    if (replica.state != State::Ready) continue;
+    route.replicas.push_back({.id = id,
+                              .revision = replica.revision->id,
+                              .slot = replica.slot,
+                              .generation = replica.generation,
+                              .slots = slots_of(replica),
+                              .port = replica.port});
+  }
+  step.emit(model::RouteChanged{std::move(route)});
+}
+
+void give_back_accelerators(Step& step, Replica& replica) {
+  if (replica.lease.accelerators.empty()) return;
+  model::Lease part = replica.lease;
+  part.memory = {};
+  place::give_back(step.world.nodes.at(replica.lease.node), part);
+  replica.lease.accelerators.clear();
+  step.world.leases_moved = true;
+}
+
+void forget_replica(Step& step, Replica& replica) {
+  World& world = step.world;
+  if (replica.lease.node) {
+    place::give_back(world.nodes.at(replica.lease.node), replica.lease);
+    world.leases_moved = true;
+  }
+  if (replica.lease_turn) world.lease_queue.erase(*replica.lease_turn);
+  for (const Alarm alarm : {Alarm::StartMoves, Alarm::PlanDue, Alarm::Cool, Alarm::DrainEnds,
+                            Alarm::StopRepeats, Alarm::Proven}) {
+    world.timers.clear({alarm, replica.id.value});
+  }
+  world.slots_free.insert(replica.slot);
+  if (App* app = find_app(world, replica.app)) app->replicas.erase(replica.id);
+  world.replicas.erase(replica.id);
+}
+
+}  // namespace kelvin::control

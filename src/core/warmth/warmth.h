@@ -1,0 +1,92 @@
+// warmth: how warm an idle replica stays.
+//
+// An idle replica pays for every second of being warm; a cooler one pays less, and later makes
+// somebody wait while it wakes. Nobody knows when the next request comes, so the rule is the one of
+// the skier who rents until the rent paid equals the price of skis: cool when holding on has cost
+// as much as waking would. That never costs more than twice what somebody who knew the future would
+// have paid.
+//
+// Three tiers, each with a price for holding it one second and a time it takes to wake from it:
+//
+//   tier     holds                        h (per second)            L (wake time)
+//   warm     accelerators, host memory    1.00 * accelerators + 0.05    0
+//   parked   host memory                  0.05                          measured; 0.05 s on CPU at
+//   first cold     nothing                      0                             measured; 10 s at
+//   first
+//
+// Waking from tier k costs the accelerator for L_k and somebody's patience for L_k; lambda, the
+// app's urgency, says how many replica-seconds one second of patience is worth:   w_k = h_warm *
+// L_k * (1 + lambda). After t idle seconds tier k has cost h_k * t + w_k, a line; the best tier at
+// time t is the lowest line, and the replica follows that lower envelope down: it cools from i to j
+// at   t = (w_j - w_i) / (h_i - h_j).
+//
+// Worked example: one CPU slot, interactive (lambda = 20), parked wakes in 0.05 s, cold in 1 s.
+//   w_parked = 1.05 * 0.05 * 21 = 1.10;   w_cold = 1.05 * 1 * 21 = 22.05
+//   warm -> parked at 1.10 / 1.00 = 1.1 s, raised to 2 s;   parked -> cold at (22.05 - 1.10) / 0.05
+//   = 419 s Without parking (`park: never`): warm -> cold at 22.05 / 1.05 = 21 s of a held
+//   accelerator instead of 2 s.
+//
+// A tier whose line is nowhere the lowest after 2 s is skipped. Nothing cools before 2 s, so that two apps
+// that take turns on one accelerator do not thrash; nothing is held for more than an hour on the
+// strength of a formula.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/time.h"
+#include "model/app.h"
+
+namespace kelvin::warmth {
+
+enum class Tier : std::uint8_t { Warm, Parked, Cold };
+
+constexpr Duration kIdleMin = 2s;
+constexpr Duration kIdleMax = 3600s;
+
+struct WakeTimes {
+  Duration parked = 50ms;
+  Duration cold = 10s;
+};
+
+// What is expected before anything was measured.
+[[nodiscard]] WakeTimes prior_wake_times(bool is_cpu);
+// A wake from parked that was never measured is taken to be at most a quarter of a start: a program that starts in 20 ms
+// would otherwise never be parked, and nobody would ever learn that it resumes in 1 ms.
+[[nodiscard]] Duration unmeasured_parked(Duration prior, Duration cold);
+
+// Takes in one measurement: the first replaces the prior, later ones weigh 30 %.
+class WakeEstimate {
+ public:
+  explicit WakeEstimate(Duration prior) : value_(prior) {}
+  void measured(Duration time);
+  [[nodiscard]] Duration value() const { return value_; }
+  [[nodiscard]] bool is_measured() const { return is_measured_; }
+
+ private:
+  Duration value_;
+  bool is_measured_ = false;
+};
+
+struct Terms {
+  WakeTimes wake;
+  std::uint32_t accelerators = 1;
+  std::uint32_t urgency_milli = 20'000;  // lambda in thousandths
+  bool may_park = true;
+};
+
+struct Step {
+  Tier to = Tier::Cold;
+  Duration at_idle{};  // idle time, counted from the last request, at which it is due
+};
+
+// The next step down from `from`; nothing below Cold.
+[[nodiscard]] std::optional<Step> next_step(Tier from, const Terms& terms);
+
+// What it costs, in millionths of a replica-second, to lose this replica's warmth now: the price of
+// waking from `to` times the chance that somebody comes back soon. With nothing else known, the
+// chance that a silence of t seconds ends within the next moment falls like 1 / t, so it is taken
+// as 1 / (1 + t).
+[[nodiscard]] std::int64_t loss_of_cooling(Tier to, const Terms& terms, Duration idle);
+
+}  // namespace kelvin::warmth
