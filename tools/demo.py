@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -20,6 +21,7 @@ FIRST_QUESTION = "What is the capital of France?"
 QUESTIONS = ["What is heat?", "What is water made of?", "How does a thermometer work?", "Which planet is the largest?"]
 WAKES_FROM_PARKED = 5
 WAKES_FROM_COLD = 3
+WATERFALL_COLUMNS = 50
 IS_TERMINAL = sys.stdout.isatty()
 
 
@@ -49,15 +51,31 @@ def words_of(lines):
             yield piece
 
 
-def print_answer(pieces):
-    """Prints the pieces as they come; the moment of the first one."""
+def first_piece_of(pieces, is_quiet):
+    """Reads the answer to its end, printing it as it comes; the moment of its first piece."""
     first_at = None
     for piece in pieces:
         if first_at is None:
             first_at, piece = time.perf_counter(), piece.lstrip()
-        print(piece, end="", flush=True)
-    print(flush=True)
+        if not is_quiet:
+            print(piece, end="", flush=True)
+    if not is_quiet:
+        print(flush=True)
     return first_at
+
+
+def waterfall(server_timing, first_token_ms):
+    """Where the time to the first token went, from the reply's Server-Timing, one bar per stage."""
+    stages = [(name, float(ms)) for name, ms in re.findall(r"([\w-]+)[^,]*?;dur=([\d.]+)", server_timing)]
+    rest_ms = first_token_ms - sum(ms for _, ms in stages)
+    if rest_ms > 0:
+        stages.append(("first token", rest_ms))
+    lines, before_ms, scale = [], 0.0, WATERFALL_COLUMNS / max(first_token_ms, 1e-6)
+    for name, ms in stages:
+        bar = " " * int(before_ms * scale) + "#" * max(1, round(ms * scale))
+        lines.append(f"   {name:<12}{ms:>9.1f} ms  {bar}")
+        before_ms += ms
+    return "\n".join(lines)
 
 
 class Demo:
@@ -73,42 +91,36 @@ class Demo:
         print(f"$ kelvin {' '.join(arguments)}", flush=True)
         subprocess.run([self.serve.binary, *arguments], env=self.serve.environment, check=True)
 
-    def ask(self, question, is_quiet=False):
+    def ask(self, question, is_quiet=False, is_drawn=False):
         """One streamed chat completion through /v1, as any OpenAI client sends it; notes the time to its first token."""
+        if not is_quiet:
+            print(f"   Q: {question}\n   A: ", end="", flush=True)
         began = time.perf_counter()
         connection = http.client.HTTPConnection("127.0.0.1", self.serve.port, timeout=300)
         connection.request("POST", "/v1/chat/completions", chat(question), {"Content-Type": "application/json"})
         reply = connection.getresponse()
         if reply.status != 200:
             raise RuntimeError(f"the platform answered {reply.status}: {reply.read().decode()}")
-        temperature = reply.headers.get("Kelvin-Cold-Start", "warm")
-        if is_quiet:
-            pieces = words_of(reply)
-            next(pieces)
-            took_ms = (time.perf_counter() - began) * 1000
-            for _ in pieces:
-                pass
-        else:
-            print(f"   Q: {question}\n   A: ", end="", flush=True)
-            took_ms = (print_answer(words_of(reply)) - began) * 1000
-            print(f"   (from {temperature}: first token after {took_ms:.0f} ms)", flush=True)
+        first_at = first_piece_of(words_of(reply), is_quiet)
         connection.close()
+        temperature, took_ms = reply.headers.get("Kelvin-Cold-Start", "warm"), (first_at - began) * 1000
+        if not is_quiet:
+            print(f"   (from {temperature}: first token after {took_ms:.0f} ms)", flush=True)
+        if is_drawn:
+            print(waterfall(reply.headers["Server-Timing"], took_ms), flush=True)
         self.first_token_ms[temperature].append(took_ms)
 
-    def first_question(self):
-        """Through `kelvin call --timing`, which draws where the time went."""
-        print(f"$ kelvin call {APP} /v1/chat/completions --timing -d '{chat(FIRST_QUESTION)}'", flush=True)
-        print(f"   Q: {FIRST_QUESTION}\n   A: ", end="", flush=True)
-        began = time.perf_counter()
+    def call_with_waterfall(self, question):
+        """The same through `kelvin call --timing`; its answer is the stream as it comes, so only its text is shown."""
+        print(f"$ kelvin call {APP} /v1/chat/completions --timing -d '{chat(question)}'\n   A: ", end="", flush=True)
         process = subprocess.Popen(
-            [self.serve.binary, "call", APP, "/v1/chat/completions", "--timing", "-d", chat(FIRST_QUESTION)],
+            [self.serve.binary, "call", APP, "/v1/chat/completions", "--timing", "-d", chat(question)],
             env=self.serve.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        first_at = print_answer(words_of(process.stdout))
+        first_at = first_piece_of(words_of(process.stdout), is_quiet=False)
         drawn = process.stderr.read()
         if process.wait() != 0 or first_at is None:
-            raise RuntimeError(f"the first question was not answered:\n{drawn}")
+            raise RuntimeError(f"the question was not answered:\n{drawn}")
         print(drawn, flush=True)
-        self.first_token_ms["cold"].append((first_at - began) * 1000)
 
     def wait_for(self, condition, patience_s):
         began = time.monotonic()
@@ -151,14 +163,14 @@ class Demo:
         self.kelvin("deploy", str(APP_FILE.relative_to(REPOSITORY)))
         self.kelvin("apps")
         say("6. A question while nothing runs: absolute zero")
-        self.first_question()
+        self.ask(FIRST_QUESTION, is_drawn=True)
         say("   ... and one while it is warm")
         self.ask(QUESTIONS[0])
         self.kelvin("ps")
         say("7. Nobody calls: it cools by itself (examples/gemma/kelvin.yaml turns the dial down so that this takes < 60 s)")
         self.wait_for("parked", 30)
         self.wait_for("cold", 90)
-        self.ask(QUESTIONS[1])
+        self.call_with_waterfall(FIRST_QUESTION)
         self.wake_from_parked()
         self.wake_from_cold()
         self.table()
