@@ -64,6 +64,7 @@ Gateway::~Gateway() {
 void Gateway::start() {
   KELVIN_CHECK(!is_started_);
   is_started_ = true;
+  shared_->loops_accepting = static_cast<std::uint32_t>(loops_.size());
   for (const auto& loop : loops_) loop->start();
 }
 
@@ -76,7 +77,8 @@ bool Gateway::drain(Duration at_most) {
   stop_accepting();
   std::unique_lock lock(shared_->drain_mutex);
   return shared_->connection_ended.wait_for(lock, at_most, [&] {
-    return shared_->connections_open.load(std::memory_order_acquire) == 0;
+    return shared_->loops_accepting.load(std::memory_order_acquire) == 0 &&
+           shared_->connections_open.load(std::memory_order_acquire) == 0;
   });
 }
 

@@ -304,10 +304,15 @@ void Loop::take(DrainAsked&) {
     for (const Listener& listener : listeners_) epoll_.remove(listener.fd);
   is_accepting_ = false;
   accept_again_.drop();
+  shared_.loops_accepting.fetch_sub(1, std::memory_order_acq_rel);
   std::vector<Client*> clients;
   clients.reserve(clients_.size());
   for (const auto& [client, owned] : clients_) clients.push_back(client);
   for (Client* client : clients) client->on_drain();
+  {
+    const std::lock_guard lock(shared_.drain_mutex);
+  }
+  shared_.connection_ended.notify_all();
 }
 
 void Loop::take(EndAsked&) { is_ending_ = true; }

@@ -58,6 +58,7 @@ struct Shared {
   std::mutex drain_mutex;
   std::condition_variable connection_ended;  // signalled while draining
   std::atomic<bool> is_draining{false};
+  std::atomic<std::uint32_t> loops_accepting{0};  // that may still take a connection
 };
 
 struct KeysChanged {

@@ -203,13 +203,24 @@ ScriptedReplica::ScriptedReplica() {
   limit_waits(listening_.get());
 }
 
+std::optional<Wire> ScriptedReplica::try_accept() {
+  os::Fd fd(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!fd.is_open()) return std::nullopt;
+  return Wire(std::move(fd));
+}
+
+void ScriptedReplica::interrupt() { ::shutdown(listening_.get(), SHUT_RDWR); }
+
 Wire ScriptedReplica::accept() {
   os::Fd fd(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   KELVIN_CHECK(fd.is_open());
   return Wire(std::move(fd));
 }
 
-Testbed::Testbed(const BedSetup& setup) : table_(entries_), loops_(setup.loops) {
+Testbed::Testbed(const BedSetup& setup)
+    : control(setup.control == nullptr ? own_control : *setup.control),
+      table_(entries_),
+      loops_(setup.loops) {
   listening_ = listen_on_loopback(port_);
   GatewayOptions options{.listening = {listening_.get()},
                          .loops = setup.loops,

@@ -126,6 +126,9 @@ class ScriptedReplica {
  public:
   ScriptedReplica();
   Wire accept();
+  // Absent once interrupt() was called.
+  std::optional<Wire> try_accept();
+  void interrupt();
   // Nothing listens from here on.
   void stop() { listening_.reset(); }
   std::uint16_t port() const { return port_; }
@@ -141,6 +144,7 @@ struct BedSetup {
   bool is_open = true;
   std::vector<std::string> own_hosts;
   std::string request_log;
+  RecordedControl* control = nullptr;  // null: the bed's own, which keeps every event for the test
 };
 
 class Testbed {
@@ -169,7 +173,8 @@ class Testbed {
   std::uint16_t port() const { return port_; }
 
   MachineClock clock;
-  RecordedControl control;
+  RecordedControl own_control;
+  RecordedControl& control;
   RecordedManagement management;
   std::unique_ptr<Gateway> gateway;
 
