@@ -107,7 +107,8 @@ std::string explain_syntax(const std::string& why) {
   for (const Meaning& m : kMeanings) {
     if (m.why == why) return std::string(m.meaning);
   }
-  return why;
+  // The parser may quote half a character.
+  return shorten(why, 100);
 }
 
 // Leaves the parser from inside a callback; never leaves this file.
@@ -134,7 +135,8 @@ class Builder final : public YAML::EventHandler {
     }
     // The parser takes what it cannot place, such as a ',', for the start of a document, and never gets past it.
     root_.reset();
-    const std::string found = "'" + shorten(text_.substr(from, 1)) + "'";
+    const std::string found =
+        "'" + shorten(text_.substr(from, utf8_length(text_.substr(from)))) + "'";
     throw Stop{{.at = at(mark),
                 .found = found,
                 .expected = "YAML",
@@ -191,7 +193,7 @@ class Builder final : public YAML::EventHandler {
     root_.reset();
     if (refuse_tab(mark)) return;
     flaws_.push_back({.at = at(mark),
-                      .found = why,
+                      .found = shorten(why),
                       .expected = "YAML",
                       .sentence = "this is not valid YAML: " + explain_syntax(why)});
   }
@@ -307,11 +309,12 @@ std::string shorten(std::string_view text, std::size_t most) {
   std::size_t i = 0;
   while (i < text.size() && shown.size() < most) {
     const std::size_t length = std::max<std::size_t>(utf8_length(text.substr(i)), 1);
+    const bool is_stray = utf8_length(text.substr(i)) == 0;
     const auto byte = static_cast<unsigned char>(text[i]);
     // C1 controls (U+0080 .. U+009F) steer terminals as well as C0 does.
     const bool is_c1 =
         length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-    if (byte < 0x20 || byte == 0x7f || is_c1) {
+    if (byte < 0x20 || byte == 0x7f || is_c1 || is_stray) {
       constexpr std::string_view kHex = "0123456789abcdef";
       const auto code = is_c1 ? static_cast<unsigned char>(text[i + 1]) : byte;
       shown += byte == '\n' ? "\\n" : std::string("\\x") + kHex[code >> 4] + kHex[code & 15];

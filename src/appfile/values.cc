@@ -215,14 +215,17 @@ Read<std::string> read_origin(std::string_view text) {
   }
   const std::size_t host_at = origin.find("://") + 3;
   const std::size_t path_at = origin.find('/', host_at);
-  if (path_at != std::string::npos) {
-    return tl::unexpected("an origin has no path; write '" + origin.substr(0, path_at) + "'");
-  }
+  const bool has_path = path_at != std::string::npos;
+  if (has_path) origin.resize(path_at);
   const std::size_t bracket = origin.find(']', host_at);
   const std::size_t colon = origin.find(':', bracket == std::string::npos ? host_at : bracket);
   if (!is_host(std::string_view(origin).substr(
           host_at, colon == std::string::npos ? colon : colon - host_at))) {
     return tl::unexpected(std::string());
+  }
+  if (has_path) {
+    const bool has_port = colon != std::string::npos;
+    return tl::unexpected("an origin has no path" + (has_port ? "" : "; write '" + origin + "'"));
   }
   if (colon == std::string::npos) return origin;
   const Read<std::uint64_t> port = read_number(std::string_view(origin).substr(colon + 1));
