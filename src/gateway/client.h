@@ -205,9 +205,9 @@ class Client : public Endpoint {
   bool saw_end_ = false;     // the client sends no more
   bool is_drained_ = false;  // no further request is taken
   bool head_has_begun_ = false;
-  bool has_moved_ = false;      // in this turn the client gave or took a byte
-  std::size_t head_bytes_ = 0;  // at the front of in_: the head in hand, not consumed yet
-  std::size_t lingered_ = 0;    // bytes thrown away after the last reply
+  bool has_moved_ = false;    // in this turn the client gave or took a byte
+  std::size_t in_hand_ = 0;   // bytes at the front of in_ that are read, but not consumed yet
+  std::size_t lingered_ = 0;  // bytes thrown away after the last reply
   Inbox in_;
   Outbox out_;          // to the client
   Outbox request_out_;  // to the replica; survives a try of which no byte was sent

@@ -45,7 +45,8 @@ void Client::reply_own(const Own& own) {
   const std::string timing = e.stages.empty()
                                  ? timing_text({{model::Phase::Queue, waited}}, std::nullopt)
                                  : timing_text(e.stages, std::nullopt);
-  if (!e.keeps_alive || is_drained_ || !body_is_here()) e.closes = true;
+  // An HTTP/1.0 client reads to the end unless it is told otherwise, which own replies do not.
+  if (!e.keeps_alive || e.is_old || is_drained_ || !body_is_here()) e.closes = true;
   text_.clear();
   append_own_reply(text_, {.status = own.status,
                            .content_type = own.content_type,
@@ -66,14 +67,16 @@ void Client::reply_own(const Own& own) {
 
 // Whether the rest of the request's body has come in already, so that the next request can be found behind it.
 bool Client::body_is_here() const {
-  return exchange_.body_is_held || exchange_.body.fits(in_.view().size() - head_bytes_);
+  return exchange_.body_is_held || exchange_.body.fits(in_.view().size() - in_hand_);
 }
 
 void Client::next_request() {
   Exchange& e = exchange_;
   if (saw_end_) return loop_.discard(*this);
   if (e.closes || is_drained_) return begin_linger();
-  if (!e.body.is_done()) in_.consume(e.body.read(in_.bytes()).consumed);
+  if (!e.body_is_held && !e.body.is_done()) in_.consume(e.body.read(in_.bytes()).consumed);
+  // What is left of a body must never be read as a request.
+  if (!e.body.is_done()) return begin_linger();
   exchange_ = Exchange{};
   head_has_begun_ = false;
   set_step(Step::ReadingHead, loop_.limits().idle_time);

@@ -123,6 +123,7 @@ Client::Went Client::forward_body() {
     return Went::On;
   }
   e.request_bytes += piece.payload.size();
+  in_hand_ = piece.consumed;
   Went went = Went::On;
   if (e.body_form.framing == http::Framing::Length) {
     went = send_request({piece.payload});
@@ -134,7 +135,7 @@ Client::Went Client::forward_body() {
         {text_, piece.payload, after, e.body.is_done() ? http::kLastChunk : std::string_view()});
   }
   if (went == Went::Gone) return went;
-  in_.consume(piece.consumed);
+  in_.consume(std::exchange(in_hand_, 0));
   return went;
 }
 

@@ -149,10 +149,10 @@ Client::Went Client::read_head() {
             .sentence = std::string(outcome.why)});
     return Went::On;
   }
-  head_bytes_ = head.bytes;
+  in_hand_ = head.bytes;
   begin_request(head);
   if (is_discarded()) return Went::Gone;
-  in_.consume(std::exchange(head_bytes_, 0));
+  in_.consume(std::exchange(in_hand_, 0));
   return Went::On;
 }
 
@@ -196,8 +196,10 @@ Client::Went Client::hold_body() {
       refuse({.status = 400, .code = "malformed_body", .sentence = std::string(piece.why)});
       return Went::On;
     }
-    if (!keep_body(piece.payload)) return Went::On;
-    in_.consume(piece.consumed);
+    in_hand_ = piece.consumed;
+    const bool is_kept = keep_body(piece.payload);
+    in_.consume(std::exchange(in_hand_, 0));
+    if (!is_kept) return Went::On;
     moved += piece.consumed;
     loop_.timers().set(step_timer_, loop_.now() + loop_.limits().body_idle_time);
     if (moved > loop_.limits().burst_bytes && !e.body.is_done()) {

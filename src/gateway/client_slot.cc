@@ -192,7 +192,7 @@ void Client::leave_replica(bool keeps) {
   if (e.any_byte_sent) loop_.busy().end(e.replica.id, at, e.head_is_done);
   if (upstream_ != nullptr) {
     Upstream& upstream = *std::exchange(upstream_, nullptr);
-    if (keeps && !upstream.saw_end)
+    if (keeps && !upstream.saw_end && e.upstream_idle > Duration::zero())
       loop_.keep_idle(upstream, e.upstream_idle);
     else
       loop_.discard(upstream);

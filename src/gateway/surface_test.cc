@@ -185,6 +185,30 @@ TEST(OpenAi, BoundsWhatItHolds) {
   bed.control.next<model::Demand>();
 }
 
+TEST(OpenAi, NeverReadsTheRestOfARefusedBodyAsARequest) {
+  GatewayLimits limits;
+  limits.held_total_max = 100;
+  Testbed bed(BedSetup{.limits = limits});
+  bed.set_app("gemma", {});
+  const std::string smuggled = get("/v1/models", "localhost");
+  const std::string rest = smuggled + std::string(100, 'x');
+  Wire client = bed.connect();
+  // The first part alone is over the budget; as much again is still to come.
+  client.send("POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+              std::to_string(150 + rest.size()) + "\r\n\r\n" + std::string(150, 'x'));
+  const Reply reply = client.read_reply();
+  expect_code(reply, 503, "bodies_exhausted");
+  EXPECT_EQ(reply.field("Connection"), "close");
+  client.send(rest);
+  EXPECT_EQ(client.read_to_end(), "");
+  // Where all of it is there already, the connection goes on behind it.
+  Wire whole = bed.connect();
+  whole.send(post("/v1/x", std::string(150, 'x') + smuggled, "localhost") +
+             get("/nowhere", "localhost"));
+  expect_code(whole.read_reply(), 503, "bodies_exhausted");
+  expect_code(whole.read_reply(), 404, "path_not_found");
+}
+
 TEST(OpenAi, AsksForTheBodyItself) {
   Testbed bed;
   bed.set_app("gemma", {});
