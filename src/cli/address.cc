@@ -59,8 +59,10 @@ std::string url_of(std::string address) {
 
 bool is_loopback_url(std::string_view url) {
   const std::string_view host = host_of(url);
+  // Digits and dots only: "127.example.com" is a name like any other.
+  const bool is_number = host.find_first_not_of("0123456789.") == std::string_view::npos;
   return host == "localhost" || host.ends_with(".localhost") || host == "[::1]" ||
-         host.starts_with("127.");
+         (is_number && host.starts_with("127."));
 }
 
 std::string find_data_folder(const Wanted& wanted, const Seeker& seeker) {

@@ -88,16 +88,14 @@ Attempt<void> Api::stream_lines(const std::string& path,
 }
 
 Failure Api::explained(Failure failure) const {
-  const bool is_refused_key =
-      failure.status == 401 || (failure.status == 403 && token_.text.empty());
   if (failure.code == "unreachable") failure.why += " (" + joined(server_.tried) + ")";
-  if (!is_refused_key) return failure;
+  if (failure.status != 401) return failure;
   failure.why += (failure.why.empty() ? "" : "; ") + joined(token_.tried);
-  if (token_.text.empty()) {
-    failure.next =
-        "run this as the user who runs kelvin serve, name its data folder with --data, or set "
-        "KELVIN_TOKEN";
-  }
+  failure.next =
+      token_.text.empty()
+          ? "run this as the user who runs kelvin serve, name its data folder with --data, or set "
+            "KELVIN_TOKEN"
+          : "set KELVIN_TOKEN to a key that this server knows, or name its data folder with --data";
   return failure;
 }
 

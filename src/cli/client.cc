@@ -116,21 +116,34 @@ bool was_connected(CURL* handle) {
   return connected > 0 || is_reused;
 }
 
+// What the system says is clearer than what libcurl makes of it.
+std::string reason_of(CURLcode code, const Exchange& exchange, const char* detail) {
+  long error = 0;
+  curl_easy_getinfo(exchange.handle, CURLINFO_OS_ERRNO, &error);
+  if (code == CURLE_COULDNT_CONNECT && error != 0) return std::strerror(static_cast<int>(error));
+  const bool ended =
+      code == CURLE_PARTIAL_FILE || code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR;
+  if (ended) return "it was closed before the end";
+  return *detail != '\0' ? detail : curl_easy_strerror(code);
+}
+
+Failure not_reached(const Exchange& exchange, std::string server, std::string why) {
+  const bool is_here = is_loopback_url(exchange.question->url);
+  return {.exit = ExitCode::Unreachable,
+          .code = "unreachable",
+          .what = "cannot reach the server at " + std::move(server),
+          .why = std::move(why),
+          .next = is_here ? "start it with: kelvin serve"
+                          : "check the address, or start it there with: kelvin serve"};
+}
+
 Failure failure_of(CURLcode code, const Exchange& exchange, const char* detail) {
   const std::string& url = exchange.question->url;
   const std::string server = url.substr(0, url.find('/', url.find("://") + 3));
-  const std::string why = *detail != '\0' ? detail : curl_easy_strerror(code);
-  const bool has_answer = exchange.answer.status != 0 || !exchange.answer.headers.empty();
-  if (exchange.is_too_long) {
+  const std::string why = reason_of(code, exchange, detail);
+  const bool was_there = was_connected(exchange.handle) || !exchange.answer.headers.empty();
+  if (exchange.is_too_long)
     return {.code = "answer_too_long", .what = "the answer of " + server + " is over 64 MiB"};
-  }
-  const bool was_there = was_connected(exchange.handle);
-  if (code == CURLE_OPERATION_TIMEDOUT && was_there) {
-    return {.exit = ExitCode::TimedOut,
-            .code = "timed_out",
-            .what = server + " did not answer in time",
-            .why = why};
-  }
   if (code == CURLE_ABORTED_BY_CALLBACK) {
     return {.code = "unreadable", .what = "cannot read " + exchange.question->body_file};
   }
@@ -140,18 +153,18 @@ Failure failure_of(CURLcode code, const Exchange& exchange, const char* detail) 
             .what = "\"" + server + "\" is no address of a server",
             .next = "write it as http://HOST:PORT"};
   }
-  if (was_there || has_answer) {
-    return {.exit = ExitCode::Unreachable,
-            .code = "connection_broken",
-            .what = "the connection to " + server + " broke off",
-            .why = why,
-            .next = "see whether the server is running with: kelvin status"};
+  if (!was_there) return not_reached(exchange, server, why);
+  if (code == CURLE_OPERATION_TIMEDOUT) {
+    return {.exit = ExitCode::TimedOut,
+            .code = "timed_out",
+            .what = server + " did not answer in time",
+            .why = why};
   }
   return {.exit = ExitCode::Unreachable,
-          .code = "unreachable",
-          .what = "cannot reach the server at " + server,
+          .code = "connection_broken",
+          .what = "the connection to " + server + " broke off",
           .why = why,
-          .next = "start it with: kelvin serve"};
+          .next = "see whether the server is running with: kelvin status"};
 }
 
 void set_target(CURL* handle, const Question& question) {

@@ -116,9 +116,10 @@ std::vector<const Verb*> walk(const Cli& cli, const std::vector<std::string>& wo
   return path;
 }
 
+// "keys create"; empty for no verb.
 std::string words_of(const std::vector<const Verb*>& path) {
-  std::string out = "kelvin";
-  for (const Verb* verb : path) out += " " + verb->name;
+  std::string out;
+  for (const Verb* verb : path) out += (out.empty() ? "" : " ") + verb->name;
   return out;
 }
 
@@ -137,7 +138,7 @@ Failure usage_failure(const std::vector<const Verb*>& path, std::string what,
           .code = "usage",
           .what = std::move(what),
           .why = std::move(why),
-          .next = "see " + words_of(path) + " --help"};
+          .next = "see kelvin " + (path.empty() ? "" : words_of(path) + " ") + "--help"};
 }
 
 Failure unknown_verb(const std::vector<const Verb*>& path, const std::vector<Verb>& known,
@@ -146,7 +147,8 @@ Failure unknown_verb(const std::vector<const Verb*>& path, const std::vector<Ver
   for (const Verb& verb : known) {
     if (verb.group != Group::Hidden) names.push_back(verb.name);
   }
-  Failure failure = usage_failure(path, words_of(path) + " has no verb \"" + word + "\"");
+  const std::string place = path.empty() ? "" : " of " + words_of(path);
+  Failure failure = usage_failure(path, "there is no verb \"" + word + "\"" + place);
   const std::string near = nearest(word, names);
   if (!near.empty()) failure.why = "did you mean \"" + near + "\"?";
   return failure;
@@ -187,19 +189,21 @@ const CLI::App* deepest(const CLI::App& app) {
 
 Failure failure_of(const CLI::ParseError& error, const CLI::App& app,
                    const std::vector<const Verb*>& path) {
-  const std::string name = error.get_name();
+  const auto kind = static_cast<CLI::ExitCodes>(error.get_exit_code());
   const CLI::App& at = *deepest(app);
-  if (name == "ExtrasError") return unexpected_words(path, app.remaining(true));
-  if (name == "RequiredError" && !path.empty() && !path.back()->verbs.empty()) {
+  if (kind == CLI::ExitCodes::ExtrasError) return unexpected_words(path, app.remaining(true));
+  if (kind == CLI::ExitCodes::RequiredError && !path.empty() && !path.back()->verbs.empty()) {
     std::string names;
     for (const Verb& verb : path.back()->verbs) names += (names.empty() ? "" : ", ") + verb.name;
     return usage_failure(path, words_of(path) + " needs one of " + names);
   }
-  if (name == "RequiredError" && !path.empty()) {
+  if (kind == CLI::ExitCodes::RequiredError && !path.empty()) {
     return usage_failure(path, words_of(path) + " needs " + first_missing(at, *path.back()));
   }
-  if (name == "ArgumentMismatch")
-    return usage_failure(path, "an option lacks its value", error.what());
+  if (kind == CLI::ExitCodes::ArgumentMismatch) {
+    const std::string sentence = error.what();  // "--min: 1 required TEXT missing"
+    return usage_failure(path, sentence.substr(0, sentence.find(':')) + " needs a value");
+  }
   return usage_failure(path, error.what());
 }
 

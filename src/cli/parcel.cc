@@ -56,10 +56,14 @@ void add_files(const std::vector<weights::ScannedFile>& files, std::vector<wire:
   }
 }
 
+std::string model_path(const appfile::ParsedApp& app, const fs::path& folder) {
+  return (folder / app.spec.model).lexically_normal().string();
+}
+
 Attempt<void> add_model(const appfile::ParsedApp& app, const fs::path& folder,
                         const weights::ScanProgress& progress, Parcel& parcel) {
   if (app.spec.model.empty()) return {};
-  const auto model = weights::scan_model((folder / app.spec.model).string(), progress);
+  const auto model = weights::scan_model(model_path(app, folder), progress);
   if (!model)
     return failed(
         faulty({appfile::complaint_at(app, "model", app.spec.model, model.error().what)}));
@@ -82,7 +86,7 @@ Attempt<Parcel> pack_text(const std::string& text, const fs::path& path,
   const auto added = add_model(*app, folder, progress, parcel);
   if (!added) return failed(added.error());
   weights::ScanOptions options{.folder = folder.string(), .progress = progress};
-  if (!app->spec.model.empty()) options.model = (folder / app->spec.model).string();
+  if (!app->spec.model.empty()) options.model = model_path(*app, folder);
   const auto scanned = weights::scan_folder(options);
   if (!scanned) {
     return failed({.exit = ExitCode::Usage,

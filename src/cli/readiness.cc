@@ -31,13 +31,13 @@ class Notes {
   Notes(const Session& session, const std::string& label)
       : session_(session),
         label_(label),
-        progress_({session.surroundings().err_terminal, session.surroundings().err,
+        progress_({session.surroundings().err_terminal(), session.surroundings().err,
                    session.surroundings().now},
                   label) {}
 
   void say(const std::string& text) {
     if (session_.wants_json()) return;
-    if (session_.surroundings().err_terminal.is_terminal) {
+    if (session_.surroundings().err_terminal().is_terminal) {
       progress_.note(text);
     } else if (text != said_) {
       session_.say(label_ + ": " + text + "\n");

@@ -130,7 +130,7 @@ std::string render_description(const wire::Description& description, const Page&
   constexpr std::size_t kIndent = 12;
   add("reason", wrapped(reason_text(app, page), static_cast<std::size_t>(page.columns), kIndent));
   add("url", app.url);
-  add("revision", fmt::format("{} of {}", app.revision, description.revisions.size()));
+  add("revision", std::to_string(app.revision));
   add("replicas", replicas_text(app));
   add("waiting", fmt::format("{} request{}", count_text(app.waiting), app.waiting == 1 ? "" : "s"));
   add("scale", fmt::format("{} to {} replicas, {} request{} at once each", app.scale_min,

@@ -26,7 +26,8 @@ std::size_t rank_of(std::string_view phase) {
 std::string span_text(std::int64_t from_unix_ms, std::int64_t to_unix_ms, const Page& page) {
   const std::string from = from_unix_ms <= 0 ? "the beginning" : time_text(from_unix_ms);
   // Without an end, servers say the largest number there is.
-  const bool has_end = to_unix_ms > 0 && to_unix_ms < page.now_unix_ms;
+  constexpr std::int64_t kJustNowMs = 60'000;
+  const bool has_end = to_unix_ms > 0 && to_unix_ms < page.now_unix_ms - kJustNowMs;
   return fmt::format("from {} to {}", from, has_end ? time_text(to_unix_ms) : "now");
 }
 
@@ -106,7 +107,8 @@ std::string render_usage(const wire::Usage& usage, const Page& page) {
                              {time_of(sum.total_ms)},
                              {count_text(sum.total_ms)}};
     if (has_losses)
-      row.push_back({count_text(lost_ms(sum)), lost_ms(sum) > 0 ? Tone::Bad : Tone::Faint});
+      row.push_back({lost_ms(sum) > 0 ? count_text(lost_ms(sum)) : "-",
+                     lost_ms(sum) > 0 ? Tone::Bad : Tone::Faint});
     table.rows.push_back(std::move(row));
   }
   std::string out = render_table(table, page);

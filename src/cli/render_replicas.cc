@@ -31,10 +31,15 @@ std::string accelerators_text(const std::vector<wire::Accelerator>& accelerators
   return out.empty() ? "-" : out;
 }
 
-std::string memory_text(const wire::Replica& replica) {
-  const std::string used = replica.memory_bytes ? bytes_text(*replica.memory_bytes) : "-";
-  if (replica.memory_claim_bytes == 0) return used;
-  return used + " / " + bytes_text(replica.memory_claim_bytes);
+std::string bytes_or_dash(std::optional<std::uint64_t> bytes) {
+  return bytes && *bytes > 0 ? bytes_text(*bytes) : "-";
+}
+
+// The request and the replica, where the entry is about them; else the app.
+std::string about_text(const wire::Decision& decision) {
+  if (decision.request.empty() && decision.replica.empty()) return decision.app;
+  const bool has_both = !decision.request.empty() && !decision.replica.empty();
+  return decision.request + (has_both ? " " : "") + decision.replica;
 }
 
 }  // namespace
@@ -43,29 +48,30 @@ std::string render_replicas(const std::vector<wire::Replica>& replicas, const Pa
   if (replicas.empty()) return "";
   Table table{.columns = {{"REPLICA"},
                           {"APP"},
-                          {"TEMPERATURE"},
+                          {"TEMP"},
                           {"STATE"},
-                          {"FOR", Align::Right},
                           {"IN FLIGHT", Align::Right},
                           {"MEMORY", Align::Right},
-                          {"ACCELERATOR"},
+                          {"CLAIM", Align::Right, true},
+                          {"ACCEL"},
                           {"NODE", Align::Left, true},
                           {"AGE", Align::Right, true},
                           {"REASON"}}};
   for (const wire::Replica& replica : replicas) {
     std::string reason = printable(replica.reason);
     if (replica.is_adopted) reason += reason.empty() ? "adopted" : " (adopted)";
-    table.rows.push_back({{replica.id, Tone::Strong},
-                          {fmt::format("{}@{}", replica.app, replica.revision)},
-                          {replica.temperature, tone_of_temperature(replica.temperature)},
-                          {replica.state},
-                          {age_since(replica.state_since_unix_ms, page.now_unix_ms)},
-                          {std::to_string(replica.in_flight)},
-                          {memory_text(replica)},
-                          {accelerators_text(replica.accelerators)},
-                          {replica.node},
-                          {age_since(replica.created_unix_ms, page.now_unix_ms)},
-                          {reason}});
+    table.rows.push_back(
+        {{replica.id, Tone::Strong},
+         {fmt::format("{}@{}", replica.app, replica.revision)},
+         {replica.temperature, tone_of_temperature(replica.temperature)},
+         {replica.state + " " + age_since(replica.state_since_unix_ms, page.now_unix_ms)},
+         {std::to_string(replica.in_flight)},
+         {bytes_or_dash(replica.memory_bytes)},
+         {bytes_or_dash(replica.memory_claim_bytes)},
+         {accelerators_text(replica.accelerators)},
+         {replica.node},
+         {age_since(replica.created_unix_ms, page.now_unix_ms)},
+         {reason}});
   }
   return render_table(table, page);
 }
@@ -77,11 +83,10 @@ std::string render_decisions(const std::vector<wire::Decision>& decisions, const
   std::size_t about_width = 5;
   std::size_t age_width = 3;
   for (const wire::Decision& decision : decisions) {
-    const std::string about = !decision.request.empty() ? decision.request : decision.replica;
     table.rows.push_back({{clock_text(decision.at_unix_ms), Tone::Faint},
                           {age_text(page.now_unix_ms - decision.at_unix_ms), Tone::Faint},
                           {printable(decision.verb), Tone::Strong},
-                          {about.empty() ? decision.app : about},
+                          {about_text(decision)},
                           {""}});
     verb_width = std::max(verb_width, columns_of(decision.verb));
     about_width = std::max(about_width, columns_of(table.rows.back()[3].text));

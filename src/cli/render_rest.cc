@@ -47,7 +47,8 @@ std::string render_fault(const Fault& fault, std::string_view source, const Page
 
 // "No such app" -> "no such app", but "HTTP ..." and names in capitals stay.
 std::string lowered(std::string sentence) {
-  const bool is_word = sentence.size() > 1 && sentence[1] >= 'a' && sentence[1] <= 'z';
+  const bool is_word =
+      sentence.size() > 1 && ((sentence[1] >= 'a' && sentence[1] <= 'z') || sentence[1] == ' ');
   if (is_word && sentence[0] >= 'A' && sentence[0] <= 'Z')
     sentence[0] = static_cast<char>(sentence[0] - 'A' + 'a');
   return sentence;
@@ -96,14 +97,14 @@ std::string render_failure(const Failure& failure, std::string_view source, cons
   std::string out;
   for (const Fault& fault : failure.faults) out += render_fault(fault, source, page);
   std::string sentence = lowered(printable(failure.what));
-  if (!failure.why.empty()) sentence += ": " + printable(failure.why);
+  if (!failure.why.empty()) sentence += ": " + lowered(printable(failure.why));
   if (!sentence.ends_with('.') && !sentence.ends_with('?') && !sentence.ends_with('!'))
     sentence += ".";
   const auto width = static_cast<std::size_t>(page.columns);
   out += toned("kelvin:", Tone::Bad, page) + " " + wrapped(sentence, width, 8) + "\n";
   if (!failure.next.empty())
-    out += toned("Next:", Tone::Strong, page) + " " + wrapped(printable(failure.next), width, 6) +
-           "\n";
+    out += toned("Next:", Tone::Strong, page) + " " +
+           wrapped(lowered(printable(failure.next)), width, 6) + "\n";
   return out;
 }
 

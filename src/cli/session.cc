@@ -38,15 +38,18 @@ std::string Session::data_folder() const {
   return find_data_folder(shared_.wanted, {surroundings_.variable, surroundings_.is_root});
 }
 
-Page Session::page() const { return page_of(surroundings_.out_terminal, surroundings_.unix_ms()); }
+Page Session::page() const {
+  return page_of(surroundings_.out_terminal(), surroundings_.unix_ms());
+}
 
 Page Session::err_page() const {
-  return page_of(surroundings_.err_terminal, surroundings_.unix_ms());
+  return page_of(surroundings_.err_terminal(), surroundings_.unix_ms());
 }
 
 void Session::print_json(std::string_view text) const {
   while (text.ends_with('\n')) text.remove_suffix(1);
-  print((surroundings_.out_terminal.is_terminal ? wire::indented(text) : std::string(text)) + "\n");
+  print((surroundings_.out_terminal().is_terminal ? wire::indented(text) : std::string(text)) +
+        "\n");
 }
 
 ExitCode Session::fail(const Failure& failure, std::string_view source) const {

@@ -25,8 +25,8 @@ struct Surroundings {
   std::function<void(std::string_view)> err;        // stderr: messages
   std::function<std::optional<std::string>()> ask;  // one line of stdin; nullopt at its end
   bool can_ask = false;                             // stdin is a terminal
-  Terminal out_terminal;
-  Terminal err_terminal;
+  std::function<Terminal()> out_terminal;           // asked each time, because windows change size
+  std::function<Terminal()> err_terminal;
   std::function<std::int64_t()> unix_ms;
   std::function<Instant()> now;
   std::function<bool(Duration)> pause;  // false: stop what is going on

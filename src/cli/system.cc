@@ -69,8 +69,8 @@ Surroundings system_surroundings() {
   surroundings.err = [](std::string_view text) { write_all(STDERR_FILENO, text); };
   surroundings.ask = ask;
   surroundings.can_ask = ::isatty(STDIN_FILENO) == 1;
-  surroundings.out_terminal = describe_terminal(STDOUT_FILENO, variable);
-  surroundings.err_terminal = describe_terminal(STDERR_FILENO, variable);
+  surroundings.out_terminal = [] { return describe_terminal(STDOUT_FILENO, variable); };
+  surroundings.err_terminal = [] { return describe_terminal(STDERR_FILENO, variable); };
   surroundings.unix_ms = [] { return nanoseconds(CLOCK_REALTIME) / 1'000'000; };
   surroundings.now = [] { return Instant{nanoseconds(CLOCK_BOOTTIME)}; };
   surroundings.pause = pause;

@@ -12,8 +12,8 @@ namespace kelvin::cli {
 namespace {
 
 constexpr std::size_t kGap = 2;
-// A last column narrower than this says nothing; the line is then left as wide as it is.
-constexpr std::size_t kLastColumnMin = 12;
+// A last column narrower than this says nothing and is left out.
+constexpr std::size_t kLastColumnMin = 3;
 
 const char* escape_of(Tone tone) {
   switch (tone) {
@@ -71,8 +71,12 @@ Layout lay_out(const Table& table, const Page& page) {
   const std::size_t width = line_width(layout);
   if (width <= limit) return layout;
   const std::size_t over = width - limit;
-  std::size_t& last = layout.widths.back();
-  if (last >= kLastColumnMin + over) last -= over;
+  if (layout.widths.back() >= kLastColumnMin + over) {
+    layout.widths.back() -= over;
+  } else if (layout.shown.size() > 1) {
+    layout.shown.pop_back();
+    layout.widths.pop_back();
+  }
   return layout;
 }
 

@@ -1,7 +1,7 @@
 // table: rows of cells laid out in aligned columns.
 //
-// A table never wraps. Where it is wider than the page, columns marked `is_droppable` go first, from the right; then the
-// last column is cut with a mark. Columns are two blanks apart; lines end without blanks.
+// Where it is wider than the page, columns marked `is_droppable` go first, from the right; then the last column is cut with
+// a mark, or goes too. Columns are two blanks apart; lines end without blanks.
 #pragma once
 
 #include <string>

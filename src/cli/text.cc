@@ -25,6 +25,10 @@ std::size_t colour_length(std::string_view text) {
 
 // Length of any other escape sequence; at least 1, so that a lone ESC is dropped.
 std::size_t escape_length(std::string_view text) {
+  if (text.starts_with("\x1b]")) {  // an operating system command, up to BEL or ESC
+    const std::size_t end = text.find_first_of("\a\x1b", 2);
+    return end == std::string_view::npos ? text.size() : end + (text[end] == '\a' ? 1 : 0);
+  }
   if (!text.starts_with("\x1b[")) return 1;
   const auto is_final = [](char c) { return c >= '@' && c <= '~'; };
   const auto end = std::find_if(text.begin() + 2, text.end(), is_final);

@@ -16,12 +16,12 @@ struct AppsWanted {
 ExitCode list_apps(Session& session, const AppsWanted& wanted) {
   const auto answer = session.api().get("/apps");
   if (!answer) return session.fail(answer.error());
+  const auto apps = wire::read_apps(*answer);
+  if (!apps) return session.fail(apps.error());
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const auto apps = wire::read_apps(*answer);
-  if (!apps) return session.fail(apps.error());
   if (wanted.names_only) {
     for (const wire::App& app : *apps) session.print(app.name + "\n");
     return ExitCode::Ok;

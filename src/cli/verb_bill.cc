@@ -15,12 +15,12 @@ ExitCode show_bill(Session& session, std::optional<Duration> since) {
   const std::string query = query_of({{"from_unix_ms", from}});
   const auto answer = session.api().get("/bill" + query);
   if (!answer) return session.fail(answer.error());
+  const auto bill = wire::read_bill(*answer);
+  if (!bill) return session.fail(bill.error());
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const auto bill = wire::read_bill(*answer);
-  if (!bill) return session.fail(bill.error());
   // Says what the time that is not on the bill was.
   const auto used = session.api().get("/usage" + query);
   if (!used) return session.fail(used.error());

@@ -2,6 +2,8 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -59,11 +61,13 @@ Attempt<void> put_body(const std::string& given, Question& question) {
     question.body_file = path;
     return {};
   }
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     return failed({.exit = ExitCode::Usage,
                    .code = "unreadable",
-                   .what = "cannot read the body from " + path});
+                   .what = "cannot read the body from " + path,
+                   .why = std::strerror(errno)});
   }
   question.body = std::string(std::istreambuf_iterator<char>(file), {});
   return {};
@@ -82,7 +86,10 @@ Attempt<Question> question_for(Api& api, const CallWanted& wanted) {
                     .headers = wanted.headers,
                     .limit = wanted.timeout.value_or(Duration::zero())};
   if (wanted.bodies.size() > 1) {
-    return failed({.exit = ExitCode::Usage, .code = "usage", .what = "-d can be given only once"});
+    return failed({.exit = ExitCode::Usage,
+                   .code = "usage",
+                   .what = "-d can be given only once",
+                   .next = "see kelvin call --help"});
   }
   if (!wanted.bodies.empty()) {
     const auto put = put_body(wanted.bodies.front(), question);
@@ -162,7 +169,7 @@ ExitCode call_app(Session& session, const CallWanted& wanted) {
   if (!called) return session.fail(called.error());
   const Answer& answer = called->answer;
   const CallTiming timing = timing_of(wanted, answer);
-  const bool is_on_terminal = session.surroundings().out_terminal.is_terminal;
+  const bool is_on_terminal = session.surroundings().out_terminal().is_terminal;
   if (is_on_terminal && called->last_byte != '\n') session.print("\n");
   if (wanted.shows_timing) session.say(render_waterfall(timing, session.err_page()));
   const bool is_ours = answer.status >= 400 && called->kept.size() <= kRefusalBytesMax &&

@@ -24,7 +24,7 @@ struct DeployWanted {
 constexpr int kRoundsMax = 3;
 
 Progress::Surface surface_of(const Session& session) {
-  Terminal terminal = session.surroundings().err_terminal;
+  Terminal terminal = session.surroundings().err_terminal();
   if (session.wants_json()) terminal.is_terminal = false;
   return {terminal, session.surroundings().err, session.surroundings().now};
 }

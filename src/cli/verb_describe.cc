@@ -12,12 +12,12 @@ namespace {
 ExitCode describe_app(Session& session, const std::string& app) {
   const auto answer = session.api().get(app_path(app));
   if (!answer) return session.fail(answer.error());
+  const auto description = wire::read_description(*answer);
+  if (!description) return session.fail(description.error());
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const auto description = wire::read_description(*answer);
-  if (!description) return session.fail(description.error());
   session.print(render_description(*description, session.page()));
   return ExitCode::Ok;
 }

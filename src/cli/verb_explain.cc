@@ -50,12 +50,12 @@ ExitCode explain(Session& session, const ExplainWanted& wanted) {
   const auto answer =
       session.api().get("/decisions" + query_of({{kind, wanted.subject}, {"most", most}}));
   if (!answer) return session.fail(answer.error());
+  const auto decisions = wire::read_decisions(*answer);
+  if (!decisions) return session.fail(decisions.error());
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const auto decisions = wire::read_decisions(*answer);
-  if (!decisions) return session.fail(decisions.error());
   if (kind != "app" && decisions->empty()) return session.fail(nothing_known(kind, wanted.subject));
   if (kind == "app") {
     const ExitCode shown = show_condition(session, wanted.subject);

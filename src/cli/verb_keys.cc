@@ -27,12 +27,12 @@ ExitCode create_key(Session& session, const CreateWanted& wanted) {
   }
   const auto answer = session.api().post("/keys", wire::write_key(wanted.name, scopes));
   if (!answer) return session.fail(answer.error());
+  const auto made = wire::read_new_key(*answer);
+  if (!made) return session.fail(made.error());
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const auto made = wire::read_new_key(*answer);
-  if (!made) return session.fail(made.error());
   session.print(made->secret + "\n");
   session.say("This key is shown only once; the server keeps no more than its hash.\n");
   return ExitCode::Ok;
@@ -41,18 +41,20 @@ ExitCode create_key(Session& session, const CreateWanted& wanted) {
 ExitCode list_keys(Session& session) {
   const auto answer = session.api().get("/keys");
   if (!answer) return session.fail(answer.error());
+  const auto keys = wire::read_keys(*answer);
+  if (!keys) return session.fail(keys.error());
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const auto keys = wire::read_keys(*answer);
-  if (!keys) return session.fail(keys.error());
   session.print(render_keys(*keys, session.page()));
   if (keys->empty()) session.say("There are no keys. Make one with: kelvin keys create NAME\n");
   return ExitCode::Ok;
 }
 
-ExitCode remove_key(Session& session, const std::string& prefix) {
+// `given` may be the prefix alone, or the beginning of the key: "kv_" and the prefix.
+ExitCode remove_key(Session& session, const std::string& given) {
+  const std::string prefix = given.starts_with("kv_") ? given.substr(3) : given;
   const auto answer = session.api().remove("/keys/" + encoded(prefix));
   if (!answer) return session.fail(answer.error());
   if (session.wants_json()) {

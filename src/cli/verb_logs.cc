@@ -33,11 +33,12 @@ std::string query_for(const Session& session, const LogsWanted& wanted) {
 
 ExitCode show_logs(Session& session, const LogsWanted& wanted) {
   std::size_t lines = 0;
+  const Page page = session.page();
   const auto show = [&](std::string_view json) {
     if (session.wants_json()) {
       session.print(std::string(json) + "\n");
     } else if (const auto line = wire::read_log_line(json)) {
-      session.print(render_log_line(*line, session.page()));
+      session.print(render_log_line(*line, page));
     }
     ++lines;
     return true;

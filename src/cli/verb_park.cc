@@ -12,12 +12,12 @@ namespace {
 ExitCode park_app(Session& session, const std::string& name) {
   const auto answer = session.api().post(app_path(name) + "/park", "{}");
   if (!answer) return session.fail(answer.error());
+  const auto app = wire::read_app(*answer);
+  if (!app) return session.fail(app.error());
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const auto app = wire::read_app(*answer);
-  if (!app) return session.fail(app.error());
   session.print(render_app_line(*app, session.page()));
   return ExitCode::Ok;
 }

@@ -46,7 +46,7 @@ class Screen {
   explicit Screen(const Session& session) : session_(session) {}
 
   void show(const std::string& picture) {
-    const Terminal& terminal = session_.surroundings().out_terminal;
+    const Terminal terminal = session_.surroundings().out_terminal();
     if (!terminal.is_terminal) {
       session_.print(picture + "\n");
       return;
@@ -84,12 +84,12 @@ ExitCode list_replicas(Session& session, const PsWanted& wanted) {
   if (wanted.is_watching) return watch_replicas(session, wanted);
   const auto answer = ask_replicas(session, wanted);
   if (!answer) return session.fail(answer.error());
+  const auto replicas = wire::read_replicas(*answer);
+  if (!replicas) return session.fail(replicas.error());
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const auto replicas = wire::read_replicas(*answer);
-  if (!replicas) return session.fail(replicas.error());
   session.print(render_replicas(*replicas, session.page()));
   if (replicas->empty()) session.say("Nothing runs; everything is cold and costs nothing.\n");
   return ExitCode::Ok;

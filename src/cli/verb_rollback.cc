@@ -18,12 +18,12 @@ ExitCode roll_back(Session& session, const RollbackWanted& wanted) {
   const auto answer =
       session.api().post(app_path(wanted.app) + "/rollback", wire::write_rollback(wanted.to));
   if (!answer) return session.fail(answer.error());
+  const auto app = wire::read_app(*answer);
+  if (!app) return session.fail(app.error());
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const auto app = wire::read_app(*answer);
-  if (!app) return session.fail(app.error());
   session.print(render_deployed(*app, session.page()));
   session.say("Revision " + std::to_string(app->revision) +
               " takes every new request from here on.\n");

@@ -36,7 +36,7 @@ Attempt<ScaleWanted> completed(Session& session, ScaleWanted wanted) {
 
 ExitCode scale_app(Session& session, const ScaleWanted& wanted) {
   if (!wanted.least && !wanted.most)
-    return session.fail(usage_failure("kelvin scale needs --min, --max or both"));
+    return session.fail(usage_failure("scale needs --min, --max or both"));
   const auto bounds = completed(session, wanted);
   if (!bounds) return session.fail(bounds.error());
   if (*bounds->least > *bounds->most) {
@@ -46,12 +46,12 @@ ExitCode scale_app(Session& session, const ScaleWanted& wanted) {
   const auto answer = session.api().post(app_path(wanted.app) + "/scale",
                                          wire::write_scale(*bounds->least, *bounds->most));
   if (!answer) return session.fail(answer.error());
+  const auto app = wire::read_app(*answer);
+  if (!app) return session.fail(app.error());
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const auto app = wire::read_app(*answer);
-  if (!app) return session.fail(app.error());
   session.print(app->name + ": " + std::to_string(app->scale_min) + " to " +
                 std::to_string(app->scale_max) + " replicas\n");
   return ExitCode::Ok;

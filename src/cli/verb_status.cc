@@ -10,12 +10,12 @@ namespace {
 ExitCode show_status(Session& session) {
   const auto answer = session.api().get("/status");
   if (!answer) return session.fail(answer.error());
+  const auto status = wire::read_status(*answer);
+  if (!status) return session.fail(status.error());
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const auto status = wire::read_status(*answer);
-  if (!status) return session.fail(status.error());
   session.print(render_status(*status, session.api().server().url, session.page()));
   return ExitCode::Ok;
 }

@@ -22,12 +22,12 @@ ExitCode show_usage(Session& session, const UsageWanted& wanted) {
   const auto answer =
       session.api().get("/usage" + query_of({{"app", app}, {"from_unix_ms", from}}));
   if (!answer) return session.fail(answer.error());
+  const auto usage = wire::read_usage(*answer);
+  if (!usage) return session.fail(usage.error());
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const auto usage = wire::read_usage(*answer);
-  if (!usage) return session.fail(usage.error());
   session.print(render_usage(*usage, session.page()));
   if (usage->sums.empty()) session.say("There is no usage in this time.\n");
   return ExitCode::Ok;

@@ -23,12 +23,12 @@ ExitCode wake_app(Session& session, const WakeWanted& wanted) {
                 session, {.app = wanted.app, .timeout = wanted.timeout.value_or(kReadinessTimeout)})
           : session.api().post(app_path(wanted.app) + "/wake", "{}");
   if (!answer) return session.fail(answer.error());
+  const auto app = wire::read_app(*answer);
+  if (!app) return session.fail(app.error());
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const auto app = wire::read_app(*answer);
-  if (!app) return session.fail(app.error());
   session.print(render_app_line(*app, session.page()));
   return ExitCode::Ok;
 }
