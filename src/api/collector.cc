@@ -8,13 +8,6 @@
 
 namespace kelvin::api {
 
-namespace {
-
-// A replica takes ten seconds to stop at most.
-constexpr Duration kLookAgainAfter = 5s;
-
-}  // namespace
-
 void Collector::start() {
   thread_ = os::Thread("collector", [this] { run(); });
 }
@@ -46,7 +39,7 @@ void Collector::run() {
     const Outcome outcome = collect();
     lock.lock();
     if (outcome == Outcome::Done) continue;
-    changed_.wait_for(lock, kLookAgainAfter, [this] { return is_closing_; });
+    changed_.wait_for(lock, again_after_, [this] { return is_closing_; });
     is_wanted_ = true;
   }
 }

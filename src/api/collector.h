@@ -17,7 +17,8 @@ struct ApiPorts;
 class Collector {
  public:
   // `ports` outlives the collector.
-  explicit Collector(const ApiPorts& ports) : ports_(ports) {}
+  Collector(const ApiPorts& ports, Duration again_after)
+      : ports_(ports), again_after_(again_after) {}
   ~Collector() { stop(); }
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
@@ -32,6 +33,7 @@ class Collector {
   Outcome collect();
 
   const ApiPorts& ports_;
+  const Duration again_after_;  // when it was too early
   std::mutex mutex_;
   std::condition_variable changed_;
   bool is_wanted_ = false;

@@ -22,6 +22,7 @@ struct Limits {
   Bytes content_max = 512_GiB;         // of one file; beyond: 413
   Duration head_time_max = 10s;        // for the whole head; beyond: 408
   Duration silence_max = 30s;          // while a body or reply moves; beyond: the connection ends
+  Duration collect_again_after = 5s;   // content of a deleted app whose replicas still stop
   Duration farewell_max =
       1s;  // to take in what a refused client still sends, so that it reads the refusal
 };

@@ -18,7 +18,10 @@ namespace kelvin::api {
 // Lives as long as the threads that answer.
 struct Service {
   Service(ApiOptions given, const ApiPorts& outside)
-      : options(std::move(given)), ports(outside), keys(options.admin_token), collector(ports) {}
+      : options(std::move(given)),
+        ports(outside),
+        keys(options.admin_token),
+        collector(ports, options.limits.collect_again_after) {}
 
   std::int64_t unix_ms(Instant at) const { return ports.clock.unix_ns(at) / 1'000'000; }
   std::int64_t unix_ms_now() const { return unix_ms(ports.clock.now()); }

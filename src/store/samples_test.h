@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 
 #include <memory>
 #include <string>
@@ -63,27 +62,9 @@ inline void add_row(model::UsageBatch& batch, ReplicaId replica, std::uint64_t s
 }
 
 // What one SQL question answers, asked on a connection of its own.
-inline std::int64_t ask(const std::string& path, const std::string& sql) {
-  sqlite3* raw = nullptr;
-  EXPECT_EQ(sqlite3_open(path.c_str(), &raw), SQLITE_OK);
-  sqlite3_stmt* statement = nullptr;
-  EXPECT_EQ(sqlite3_prepare_v2(raw, sql.c_str(), -1, &statement, nullptr), SQLITE_OK)
-      << sqlite3_errmsg(raw);
-  std::int64_t answer = -1;
-  if (sqlite3_step(statement) == SQLITE_ROW) answer = sqlite3_column_int64(statement, 0);
-  sqlite3_finalize(statement);
-  sqlite3_close(raw);
-  return answer;
-}
+std::int64_t ask(const std::string& path, const std::string& sql);
 
 // The message of a statement that fails; "ok" when it does not.
-inline std::string try_sql(const std::string& path, const std::string& sql) {
-  sqlite3* raw = nullptr;
-  EXPECT_EQ(sqlite3_open(path.c_str(), &raw), SQLITE_OK);
-  const int outcome = sqlite3_exec(raw, sql.c_str(), nullptr, nullptr, nullptr);
-  std::string message = outcome == SQLITE_OK ? "ok" : sqlite3_errmsg(raw);
-  sqlite3_close(raw);
-  return message;
-}
+std::string try_sql(const std::string& path, const std::string& sql);
 
 }  // namespace kelvin::store
