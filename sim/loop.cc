@@ -35,6 +35,10 @@ void Loop::crash() {
     if (talk.client->end == End::None)
       outside_.clients.finish(*talk.client, End::Broken, "platform_crashed");
   }
+  for (Client* client : arriving_) {
+    if (client->end == End::None) outside_.clients.finish(*client, End::Broken, "platform_crashed");
+  }
+  arriving_.clear();
   talks_.clear();
 }
 
@@ -53,7 +57,11 @@ const model::Route* Loop::find_route(std::string_view name) const {
 // --- the way in ---
 
 void Loop::arrive(Client& client) {
-  actor_.soon([this, &client] { admit_client(client); });
+  arriving_.push_back(&client);
+  actor_.soon([this, &client] {
+    std::erase(arriving_, &client);
+    admit_client(client);
+  });
 }
 
 void Loop::admit_client(Client& client) {

@@ -114,6 +114,7 @@ class Loop {
   std::uint64_t epoch_;
   std::uint64_t requests_made_ = 0;
   std::map<AppId, model::Route> routes_;
+  std::vector<Client*> arriving_;  // connected, not read yet
   std::map<RequestId, Talk> talks_;
   std::map<ReplicaId, Busy> busy_;
   std::map<ReplicaId, Instant> idle_connections_;  // until when

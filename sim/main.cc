@@ -95,6 +95,8 @@ int main(int count, char** words) {
         "usage: kelvin_sim [--seed N] [--seeds COUNT] [--saved FILE] [--trace] [--verbose]\n");
     return 2;
   }
+  // Lines come out as they are printed, so that a sanitizer that ends the program takes none with it.
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::signal(SIGABRT, name_the_seed);
   std::vector<std::uint64_t> seeds = read_saved(arguments->saved);
   for (std::uint64_t i = 0; i < arguments->seeds; ++i) seeds.push_back(arguments->seed + i);

@@ -55,6 +55,7 @@ class Platform {
 
   // `on_crash` is called before the effect after the next `effects` ones, or at once for 0.
   void crash_after(std::uint64_t effects, std::function<void()> on_crash);
+  void crash_no_more() { effects_to_crash_.reset(); }
   void crash();
 
   [[nodiscard]] const control::World& world() const { return *world_; }

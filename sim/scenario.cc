@@ -60,7 +60,7 @@ AppPlan draw_app(Ground& ground, std::uint64_t number) {
   app.spec.command = {"program"};
   app.spec.needs = draw_needs(ground);
   app.spec.memory = {ground.count(1, 8) << 30U};
-  app.spec.scale.replicas_min = ground.one_in(6) ? 1 : 0;
+  app.spec.scale.replicas_min = may_have_minimum(app.spec) && ground.one_in(4) ? 1 : 0;
   app.spec.scale.replicas_max = static_cast<std::uint32_t>(ground.count(1, 4));
   app.spec.scale.concurrency = static_cast<std::uint32_t>(ground.count(1, 6));
   app.spec.scale.urgency_milli = kUrgencies[ground.random.below(4)];
@@ -75,6 +75,8 @@ AppPlan draw_app(Ground& ground, std::uint64_t number) {
 }
 
 }  // namespace
+
+bool may_have_minimum(const model::AppSpec& spec) { return spec.needs[0].kind == "cpu"; }
 
 Scenario draw_scenario(Ground& ground) {
   Scenario scenario;

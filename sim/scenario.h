@@ -41,6 +41,9 @@ struct Scenario {
   Duration traffic{};  // requests, faults and operators come within this time
 };
 
+// Whether an app may keep a replica warm for ever. On GPUs it may not: there are so few that others would starve.
+[[nodiscard]] bool may_have_minimum(const model::AppSpec& spec);
+
 [[nodiscard]] Scenario draw_scenario(Ground& ground);
 
 }  // namespace kelvin::sim

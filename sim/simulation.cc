@@ -136,7 +136,8 @@ void Simulation::act_as_operator() {
       return;
     case 3: {
       const auto most = static_cast<std::uint32_t>(ground_.count(1, 5));
-      set_scale(app, app < 2 ? 0 : static_cast<std::uint32_t>(ground_.count(0, 1)), most);
+      const bool may_keep = app >= 2 && may_have_minimum(scenario_.apps[app].spec);
+      set_scale(app, may_keep ? static_cast<std::uint32_t>(ground_.count(0, 1)) : 0, most);
       return;
     }
     case 4:
@@ -269,7 +270,7 @@ void Simulation::settle() {
   ground_.trace([] { return "faults stop"; });
   weather_ = {};
   machine_.heal();
-  if (platform_) platform_->crash_after(~std::uint64_t{0}, [] {});
+  if (platform_) platform_->crash_no_more();
   watch_until(ground_.now() + 10s);
   for (std::size_t app = 0; app < apps_.size(); ++app) {
     if (apps_[app].is_deleted) deploy(app);

@@ -99,23 +99,29 @@ void Watch::check_queues(const control::World& world) const {
   }
 }
 
-// A lower maximum does not stop what runs, so only what is ordered on top is judged.
+// A lower maximum does not stop what runs, so only what is ordered on top is judged. A rollout may have one replica
+// more than the maximum, and what drains for it does not count.
 void Watch::check_max(const control::World& world, const model::Effects& effects) const {
   for (const model::Effect& effect : effects) {
     ReplicaId ordered;
     if (const auto* start = std::get_if<model::StartReplica>(&effect)) ordered = start->replica;
     if (const auto* resume = std::get_if<model::ResumeReplica>(&effect)) ordered = resume->replica;
-    if (!ordered) continue;
     const auto it = std::find_if(replicas_.begin(), replicas_.end(),
                                  [&](const auto& one) { return one.id == ordered; });
     if (it == replicas_.end()) continue;
     const auto app = control::view_app(world, it->app);
     if (!app) continue;
-    const auto holding =
-        std::count_if(replicas_.begin(), replicas_.end(), [&](const model::ReplicaView& one) {
-          return one.app == it->app && model::holds_lease(one.state);
-        });
-    if (static_cast<std::uint32_t>(holding) > app->revision.spec.scale.replicas_max) {
+    std::uint32_t holding = 0;
+    std::uint32_t most = app->revision.spec.scale.replicas_max;
+    bool is_rollout = false;
+    for (const model::ReplicaView& other : replicas_) {
+      if (other.app != it->app || !model::holds_lease(other.state)) continue;
+      const bool is_other_revision = other.revision != it->revision;
+      is_rollout |= is_other_revision;
+      const bool is_leaving = other.state == State::Draining || other.state == State::Stopping;
+      if (!is_other_revision || !is_leaving) ++holding;
+    }
+    if (holding > most + (is_rollout ? 1 : 0)) {
       violate("replicas_max of " + app->revision.spec.name + " is exceeded by " +
               model::to_text(ordered));
     }
