@@ -62,7 +62,8 @@ class Tiny:
     def bare_ms(self):
         port = free_port()
         began = time.perf_counter()
-        process = subprocess.Popen([self.program, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([self.program], env={"PORT": str(port)}, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
         try:
             while True:
                 with contextlib.suppress(ConnectionRefusedError):
