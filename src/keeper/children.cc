@@ -2,6 +2,7 @@
 #include "keeper/children.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@ constexpr Duration kSettleMax = 10s;
 constexpr Duration kSettleInterval = 1ms;
 // What a replica may print while no keeper reads, before its writes wait. The kernel may grant less.
 constexpr int kFifoBytes = 1 << 20;
+// Milliseconds that a start waits for what is left under its id.
+constexpr int kClearTriesMax = 50;
 // Of each stream, after the last process has died.
 constexpr std::size_t kDrainBytesMax = 4 << 20;
 
@@ -44,6 +47,15 @@ Drained read_some(int fifo, Stream stream, LogFile& log) {
   }
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return Drained::Empty;
   return Drained::Closed;
+}
+
+// An earlier attempt under the same id may have died half-way, with its keeper; its held process is about to exit.
+void clear_left_overs(const os::Cgroup& group) {
+  for (int tried = 0; tried < kClearTriesMax && group.exists(); ++tried) {
+    if (tried > 0) ::poll(nullptr, 0, 1);
+    static_cast<void>(group.kill());
+    if (group.remove()) return;
+  }
 }
 
 }  // namespace
@@ -105,9 +117,7 @@ Status Children::prepare(Child& child, const SpawnOrder& order) {
     KELVIN_TRY_VOID(open_output(child, stream));
   }
   if (setup_.groups->is_usable()) {
-    // Left-overs under this id would be an earlier attempt that died half-way.
-    const os::Cgroup left(setup_.groups->paths_of(order.replica));
-    if (left.exists()) static_cast<void>(left.remove());
+    clear_left_overs(os::Cgroup(setup_.groups->paths_of(order.replica)));
     KELVIN_TRY(const os::Cgroup group, setup_.groups->create(order.replica));
     child.record.cgroup = group.paths();
     // A limit that this machine cannot hold was named at the start of the platform.

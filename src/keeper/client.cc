@@ -18,6 +18,8 @@ namespace kelvin::keeper {
 namespace {
 
 constexpr Duration kStartMax = 20s;
+constexpr int kMeetTriesMax = 5;
+constexpr int kMeetPauseMs = 2;
 
 tl::unexpected<Error> keeper_gone() {
   return fail(Code::Unavailable, Blame::Platform, Retry::AfterDelay,
@@ -54,9 +56,21 @@ std::string last_line(const std::string& path) {
 
 Result<std::unique_ptr<Client>> Client::connect_or_spawn(ClientOptions options) {
   std::unique_ptr<Client> client(new Client(std::move(options)));
-  KELVIN_TRY_VOID(client->connect());
-  KELVIN_TRY_VOID(client->hello());
+  KELVIN_TRY_VOID(client->meet());
   return client;
+}
+
+// A keeper that is being killed lets go of its connections, its socket and its lock one after the other: for a moment
+// it still takes connections that it will never answer, or keeps its successor out.
+Status Client::meet() {
+  Status met;
+  for (int tried = 0; tried < kMeetTriesMax; ++tried) {
+    if (tried > 0) ::poll(nullptr, 0, kMeetPauseMs);
+    met = connect();
+    if (met) met = hello();
+    if (met || met.error().code != Code::Unavailable) return met;
+  }
+  return met;
 }
 
 Status Client::connect() {
@@ -210,8 +224,7 @@ Result<std::vector<Message>> Client::receive() {
 
 Status Client::reconnect() {
   socket_.reset();
-  KELVIN_TRY_VOID(connect());
-  return hello();
+  return meet();
 }
 
 }  // namespace kelvin::keeper

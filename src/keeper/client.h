@@ -66,6 +66,7 @@ class Client {
     Message message;
     std::vector<os::Fd> fds;
   };
+  Status meet();
   Status connect();
   Status start_keeper() const;
   Status hello();

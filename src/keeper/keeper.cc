@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <set>
@@ -314,7 +313,7 @@ void let_go_of_streams() {
 }
 
 int cannot_start(const Error& error, int exit_code) {
-  std::fprintf(stderr, "kelvin keeper: %s\n", error.what.c_str());
+  static_cast<void>(os::write_all(STDERR_FILENO, "kelvin keeper: " + error.what + "\n"));
   return exit_code;
 }
 

@@ -60,7 +60,11 @@ class RealCluster : public testing::Test {
   }
   void TearDown() override {
     for (const ReplicaId id : started_) cluster_->stop({.replica = id, .grace = 0s});
-    EXPECT_TRUE(comes_true([&] { return cluster_->quit_keeper().has_value(); }));
+    EXPECT_TRUE(comes_true([&] {
+      const std::lock_guard lock(mutex_);
+      return gone_ == started_.size();
+    })) << "every replica that was started is told to be gone, once";
+    EXPECT_TRUE(cluster_->quit_keeper());
     cluster_.reset();
     EXPECT_TRUE(
         os::list_dir(data_.path() + "/replicas").value_or(std::vector<std::string>{}).empty())
@@ -75,6 +79,8 @@ class RealCluster : public testing::Test {
     cluster_ = std::move(*opened);
     auto found = cluster_->connect([this](model::Event event) {
       const std::lock_guard lock(mutex_);
+      const auto* moved = std::get_if<model::ReplicaMoved>(&event);
+      if (moved != nullptr && moved->to == State::Gone) ++gone_;
       events_.push_back(std::move(event));
       arrived_.notify_all();
     });
@@ -141,6 +147,12 @@ class RealCluster : public testing::Test {
     EXPECT_EQ(moved.to, State::Gone);
     return moved.exit.value_or(model::Exit{});
   }
+  void expect_line(const std::string& line) {
+    for (int tried = 0; tried < 5; ++tried) {
+      if (next<model::ReplicaProgressed>().what == "it says: " + line) return;
+    }
+    ADD_FAILURE() << "no progress named the line \"" << line << '"';
+  }
   void stop_now(ReplicaId id) {
     cluster_->stop({.replica = id, .why = "the test is over", .grace = 0s});
     expect_move(State::Gone);
@@ -170,6 +182,7 @@ class RealCluster : public testing::Test {
   std::vector<model::Event> found_;
   std::uint64_t counter_ = 0;
   std::vector<ReplicaId> started_;
+  std::size_t gone_ = 0;  // guarded by mutex_, as events_
   std::unique_ptr<LocalCluster> cluster_;
 };
 
@@ -266,8 +279,7 @@ TEST_F(RealCluster, WaitsForTheReadinessPath) {
 
 TEST_F(RealCluster, ReportsProgressOfASilentStart) {
   const ReplicaId id = start(shell("echo loading weights; exec sleep 1000"));
-  bool has_line = false;
-  while (!has_line) has_line = next<model::ReplicaProgressed>().what == "it says: loading weights";
+  expect_line("loading weights");
   cluster_->stop({.replica = id,
                   .cause = ExitCause::NoProgress,
                   .why = "nothing moved for 60 s",
@@ -309,8 +321,7 @@ TEST_F(RealCluster, RefusesToParkWhatIsNotReady) {
 TEST_F(RealCluster, KillsWhatIgnoresSigterm) {
   const ReplicaId id = start(
       shell("trap '' TERM; (trap '' TERM; sleep 1000) & echo set; while :; do sleep 1000; done"));
-  while (next<model::ReplicaProgressed>().what != "it says: set") {
-  }
+  expect_line("set");
   cluster_->stop({.replica = id, .grace = 5ms});
   const model::Exit exit = expect_gone();
   EXPECT_EQ(exit.cause, ExitCause::Stopped);

@@ -29,6 +29,8 @@ constexpr Duration kFreezeMax = 5s;
 constexpr Duration kFreezeInterval = 500us;
 constexpr Duration kKillInterval = 10ms;
 constexpr Duration kReviveInterval = 1s;
+// A replica that takes its keeper down each time is not tried for ever.
+constexpr int kSpawnsMax = 3;
 // A bomb of processes ends here; an engine with hundreds of threads does not.
 constexpr std::uint64_t kPidsMax = 16'384;
 // Log files kept per app, the most recent ones.
@@ -106,13 +108,27 @@ void Replicas::start(const model::StartReplica& order) {
                   .alive_path = spec.alive_path};
   replicas_.insert_or_assign(order.replica, std::move(made));
   setup_.sink(model::ReplicaMoved{.replica = order.replica, .to = State::Starting});
-  const auto number = launch(replica, order);
-  if (!number) {
-    launch_failed(order.replica, number.error().what);
+  auto prepared = prepare(replica, order);
+  if (!prepared) {
+    launch_failed(order.replica, std::move(prepared).error().what);
     return;
   }
-  replica.spawn_number = *number;
-  spawning_.emplace(*number, order.replica);
+  replica.order = std::move(*prepared);
+  ask_to_spawn(replica);
+}
+
+// A keeper that has died is asked in vain: the next one is asked again when compare_with finds no record there. That
+// is safe, as a process without a record never got the word to run its program.
+void Replicas::ask_to_spawn(Replica& replica) {
+  const ReplicaId id = replica.note.replica;
+  ++replica.spawns;
+  const auto number = setup_.keeper->spawn(replica.order);
+  if (number) {
+    replica.spawn_number = *number;
+    spawning_.emplace(*number, id);
+  } else if (number.error().code != Code::Unavailable) {
+    launch_failed(id, number.error().what);
+  }
 }
 
 Status Replicas::choose_port(Replica& replica, std::uint16_t fixed) {
@@ -131,7 +147,7 @@ Status Replicas::choose_port(Replica& replica, std::uint16_t fixed) {
   return {};
 }
 
-Result<std::uint64_t> Replicas::launch(Replica& replica, const model::StartReplica& order) {
+Result<keeper::SpawnOrder> Replicas::prepare(Replica& replica, const model::StartReplica& order) {
   const model::Revision& revision = *order.revision;
   KELVIN_TRY_VOID(choose_port(replica, revision.spec.fixed_port));
   const auto user = runtime::user_of(order.slot);
@@ -150,19 +166,20 @@ Result<std::uint64_t> Replicas::launch(Replica& replica, const model::StartRepli
                                  .home = home + "/home",
                                  .temporary = home + "/tmp",
                                  .search_path = setup_.search_path};
-  return setup_.keeper->spawn({.replica = model::to_text(order.replica),
-                               .program = revision.program,
-                               .arguments = runtime::fill_arguments(wish),
-                               .environment = runtime::fill_environment(wish),
-                               .folder = revision.folder,
-                               .user = user,
-                               .limits = {.memory = revision.spec.memory, .pids = kPidsMax},
-                               .log = log,
-                               .note = encode(replica.note)});
+  return keeper::SpawnOrder{.replica = model::to_text(order.replica),
+                            .program = revision.program,
+                            .arguments = runtime::fill_arguments(wish),
+                            .environment = runtime::fill_environment(wish),
+                            .folder = revision.folder,
+                            .user = user,
+                            .limits = {.memory = revision.spec.memory, .pids = kPidsMax},
+                            .log = log,
+                            .note = encode(replica.note)};
 }
 
 void Replicas::launched(Replica& replica, const keeper::Record& record) {
   replica.spawn_number = 0;
+  replica.order = {};
   replica.processes = os::ProcessSet(os::Cgroup(record.cgroup), record.pid);
   setup_.registry->put(replica.note.replica,
                        {.processes = replica.processes, .port = replica.note.port});
@@ -268,13 +285,14 @@ void Replicas::become_ready(Replica& replica) {
 void Replicas::sample(ReplicaId id) {
   Replica* const replica = find(id);
   if (replica == nullptr || replica->stage != Stage::Loading) return;
-  if (const auto used = replica->processes.memory_used()) replica->watch.observe_memory(*used);
-  if (const auto time = replica->processes.cpu_time()) replica->watch.observe_cpu(*time);
-  replica->watch.observe_read(replica->processes.bytes_read());
+  // Lines first: of several signs the first is told, and what the program says of itself tells most.
   if (replica->tail) {
     replica->tail->read(kTailBytesMax,
                         [&](const LogEntry& entry) { replica->watch.observe_line(entry.text); });
   }
+  if (const auto used = replica->processes.memory_used()) replica->watch.observe_memory(*used);
+  if (const auto time = replica->processes.cpu_time()) replica->watch.observe_cpu(*time);
+  replica->watch.observe_read(replica->processes.bytes_read());
   report_progress(*replica);
   replica->sample_timer =
       setup_.loop->at(os::boot_now() + kSampleInterval, [this, id] { sample(id); });
@@ -521,6 +539,9 @@ void Replicas::compare_with(const std::vector<keeper::Record>& records) {
     if (found != by_id.end() && was_launching) launched(replica, *found->second);
     if (found != by_id.end() && found->second->ended) {
       hear_end(*found->second);
+    } else if (found == by_id.end() && was_launching && !replica.stop &&
+               replica.spawns < kSpawnsMax) {
+      ask_to_spawn(replica);
     } else if (found == by_id.end() && was_launching) {
       launch_failed(id, "the keeper died meanwhile");
     } else if (found == by_id.end()) {

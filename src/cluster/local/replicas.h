@@ -69,7 +69,9 @@ class Replicas {
     Stage stage = Stage::Launching;
     Instant stage_since;
     os::ProcessSet processes;
+    keeper::SpawnOrder order;        // while Launching
     std::uint64_t spawn_number = 0;  // of the request that the keeper has not answered
+    int spawns = 0;                  // how often it was asked
     bool owns_port = false;
     std::unique_ptr<Probe> probe;
     os::Loop::TimerId probe_timer;
@@ -85,7 +87,8 @@ class Replicas {
   Replica* find(ReplicaId id);
   std::string log_path(const Note& note) const;
   std::string home_path(ReplicaId id) const;
-  Result<std::uint64_t> launch(Replica& replica, const model::StartReplica& order);
+  Result<keeper::SpawnOrder> prepare(Replica& replica, const model::StartReplica& order);
+  void ask_to_spawn(Replica& replica);
   Status choose_port(Replica& replica, std::uint16_t fixed);
   void launched(Replica& replica, const keeper::Record& record);
 
