@@ -2,7 +2,11 @@
 #include "runtime/listener.h"
 
 #include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,9 +25,51 @@ namespace {
 
 constexpr std::uint32_t kLowestPort = 20'000;
 
+// Whether a listener on this address takes connections to 127.0.0.1; words in network order.
+bool takes_loopback(std::uint8_t family, const std::uint32_t (&address)[4]) {
+  const std::uint32_t loopback = htonl(INADDR_LOOPBACK);
+  if (family == AF_INET) return address[0] == 0 || address[0] == loopback;
+  if (address[0] != 0 || address[1] != 0) return false;
+  const bool is_any = address[2] == 0 && address[3] == 0;
+  return is_any || (address[2] == htonl(0xFFFF) && (address[3] == 0 || address[3] == loopback));
+}
+
+// Sockets of one family that listen, asked of the kernel by sock_diag(7): it looks at its listeners only, while the tables
+// in /proc walk every bucket of all connections, milliseconds on a machine with much memory. False when it cannot answer.
+bool ask_kernel(std::uint8_t family, std::uint16_t port, std::set<std::string>& inodes) {
+  const os::Fd socket(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  if (!socket.is_open()) return false;
+  struct {
+    nlmsghdr header;
+    inet_diag_req_v2 request;
+  } question{};
+  question.header.nlmsg_len = sizeof question;
+  question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  question.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  question.request.sdiag_family = family;
+  question.request.sdiag_protocol = IPPROTO_TCP;
+  question.request.idiag_states = 1U << TCP_LISTEN;
+  if (::send(socket.get(), &question, sizeof question, 0) != sizeof question) return false;
+  alignas(nlmsghdr) std::array<char, 32 * 1024> answer{};
+  while (true) {
+    const ssize_t got = ::recv(socket.get(), answer.data(), answer.size(), 0);
+    if (got <= 0) return false;
+    auto left = static_cast<unsigned int>(got);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(answer.data()); NLMSG_OK(header, left);
+         header = NLMSG_NEXT(header, left)) {
+      if (header->nlmsg_type == NLMSG_DONE) return true;
+      if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY) return false;
+      const auto* found = static_cast<const inet_diag_msg*>(NLMSG_DATA(header));
+      const bool is_wanted =
+          ntohs(found->id.idiag_sport) == port && takes_loopback(family, found->id.idiag_src);
+      if (is_wanted) inodes.insert(std::to_string(found->idiag_inode));
+    }
+  }
+}
+
 // Columns of /proc/net/tcp: "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode". Addresses are
 // hexadecimal in the machine's byte order, "0100007F:1F90"; state 0A is LISTEN.
-bool takes_loopback(const std::string& address) {
+bool text_takes_loopback(const std::string& address) {
   static const std::set<std::string> kReached = {
       "0100007F",                          // 127.0.0.1
       "00000000",                          // 0.0.0.0
@@ -33,7 +79,7 @@ bool takes_loopback(const std::string& address) {
   return kReached.contains(address);
 }
 
-void find_inodes(const char* table, std::uint16_t port, std::set<std::string>& inodes) {
+void read_table(const char* table, std::uint16_t port, std::set<std::string>& inodes) {
   std::istringstream lines(os::read_file(table).value_or(""));
   std::string line;
   std::getline(lines, line);  // the heading
@@ -46,7 +92,7 @@ void find_inodes(const char* table, std::uint16_t port, std::set<std::string>& i
     std::uint16_t found = 0;
     const std::string_view digits = std::string_view(column[1]).substr(colon + 1);
     std::from_chars(digits.data(), digits.data() + digits.size(), found, 16);
-    if (found == port && takes_loopback(column[1].substr(0, colon))) inodes.insert(column[9]);
+    if (found == port && text_takes_loopback(column[1].substr(0, colon))) inodes.insert(column[9]);
   }
 }
 
@@ -79,8 +125,8 @@ bool can_be_bound(std::uint16_t port) {
 
 Listener find_listener(std::uint16_t port, const std::vector<pid_t>& pids) {
   std::set<std::string> inodes;
-  find_inodes("/proc/net/tcp", port, inodes);
-  find_inodes("/proc/net/tcp6", port, inodes);
+  if (!ask_kernel(AF_INET, port, inodes)) read_table("/proc/net/tcp", port, inodes);
+  if (!ask_kernel(AF_INET6, port, inodes)) read_table("/proc/net/tcp6", port, inodes);
   if (inodes.empty()) return {};
   for (const pid_t pid : pids) {
     if (holds_any(pid, inodes)) return {.who = Listening::Ours};

@@ -1,8 +1,7 @@
 // listener: whose socket answers on a port of this machine.
 //
-// A port that accepts is no proof that the replica does: another program may have been there first. The kernel lists
-// listening sockets with their inode in /proc/net/tcp and tcp6 (proc(5)), and each process's descriptors name the inode
-// they are.
+// A port that accepts is no proof that the replica does: another program may have been there first. The kernel tells the
+// inodes of listening sockets (sock_diag(7), else /proc/net/tcp), and each process's descriptors name the inode they are.
 #pragma once
 
 #include <sys/types.h>
