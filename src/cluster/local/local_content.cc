@@ -71,7 +71,7 @@ Kind kind_of(const std::string& path) {
   return has_bit && ::access(path.c_str(), X_OK) == 0 ? Kind::Program : Kind::NotExecutable;
 }
 
-// The first line of a script that has no "#!" still tells people what it is; the suffix is as much as they give.
+// A command for a script that is not executable: its suffix is all that says what runs it.
 std::string interpreter_hint(std::string_view name) {
   const std::size_t dot = name.rfind('.');
   const std::string_view suffix = dot == std::string_view::npos ? "" : name.substr(dot);
