@@ -341,14 +341,22 @@ CgroupParent CgroupParent::prepare(const CgroupSources& sources, std::string_vie
   if (!holds(unified, "cgroup.freeze")) base.freezer = choose_v1(mounts, "freezer", folder_name);
   if (!holds(unified, "cpu.stat")) base.cpuacct = choose_v1(mounts, "cpuacct", folder_name);
 
-  auto& missing = parent.missing_;
-  if (!holds(base.unified, "cgroup.freeze") && base.freezer.empty()) {
-    missing.push_back("the freezer (no writable control group; replicas are parked by SIGSTOP)");
+  // Without a freezer a group would hold processes that cannot be held: then none is used, for any need.
+  if (base.freezer.empty() && !holds(base.unified, "cgroup.freeze")) {
+    parent.remove();
+    base = {};
   }
-  if (base.memory.empty() && !held.contains("memory")) {
+  const bool is_usable = parent.is_usable();
+  auto& missing = parent.missing_;
+  if (!is_usable) {
+    missing.push_back("the freezer (no writable control group; replicas are parked by SIGSTOP)");
+    missing.push_back(
+        "a hold on processes that leave their replica's session (no writable control group)");
+  }
+  if (!is_usable || (base.memory.empty() && !held.contains("memory"))) {
     missing.push_back("memory limits and naming of out of memory (no writable memory controller)");
   }
-  if (base.pids.empty() && !held.contains("pids")) {
+  if (!is_usable || (base.pids.empty() && !held.contains("pids"))) {
     missing.push_back("limits on the number of processes (no writable pids controller)");
   }
   return parent;

@@ -80,7 +80,16 @@ TEST_F(FakeCgroups, StaysWithinItsOwnGroup) {
 TEST_F(FakeCgroups, NamesEverythingThatIsMissing) {
   const CgroupParent parent = prepare("0::/\n");
   EXPECT_FALSE(parent.is_usable());
-  EXPECT_EQ(parent.missing().size(), 3U);
+  EXPECT_EQ(parent.missing().size(), 4U);
+}
+
+TEST_F(FakeCgroups, UsesNoneWithoutAFreezer) {
+  mount_v1("memory");
+  const CgroupParent parent = prepare("4:memory:/\n");
+  EXPECT_FALSE(parent.is_usable());
+  EXPECT_EQ(parent.base(), CgroupPaths{});
+  EXPECT_EQ(parent.missing().size(), 4U);
+  EXPECT_FALSE(path_exists(at("memory/kelvin"))) << "what was made is removed again";
 }
 
 TEST_F(FakeCgroups, CreatesListsAndRemovesGroups) {
