@@ -11,7 +11,6 @@
 #include <string>
 
 #include "base/result.h"
-#include "model/key.h"
 #include "os/files.h"
 
 namespace kelvin::cli {
@@ -41,8 +40,5 @@ class DataFolder {
   std::string path_;
   os::FileLock lock_;
 };
-
-// The admin token as a key among keys: prefix "admin" is shown, scopes are everything.
-[[nodiscard]] model::Key admin_key(const std::string& token);
 
 }  // namespace kelvin::cli
