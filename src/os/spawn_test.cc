@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <sstream>
+
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/process_set.h"
@@ -159,11 +161,24 @@ TEST(Spawn, NamesTheFolderThatIsClosedToTheReplicasUser) {
 }
 
 // Freezing, killing and accounting of real processes, with whatever this machine offers.
-class RealGroup : public testing::Test {
+enum class Hierarchies { AsTheyAre, OldOnly };
+
+class RealGroup : public testing::TestWithParam<Hierarchies> {
  protected:
   void SetUp() override {
-    parent_ = CgroupParent::prepare({}, "test-" + std::to_string(::getpid()));
-    if (!parent_.is_usable()) GTEST_SKIP() << "this user may not make control groups";
+    CgroupSources sources;
+    if (GetParam() == Hierarchies::OldOnly) {
+      // The same machine, as if nothing of version 2 were mounted.
+      std::istringstream mounts(read_file(sources.mountinfo).value());
+      std::string kept;
+      for (std::string line; std::getline(mounts, line);) {
+        if (line.find(" - cgroup2 ") == std::string::npos) kept += line + "\n";
+      }
+      sources.mountinfo = folder_.path() + "/mountinfo";
+      ASSERT_TRUE(write_file_atomic(sources.mountinfo, kept));
+    }
+    parent_ = CgroupParent::prepare(sources, "test-" + std::to_string(::getpid()));
+    if (!parent_.is_usable()) GTEST_SKIP() << "this user or machine has no such control groups";
     group_ = parent_.create("r1-1").value();
   }
   void TearDown() override {
@@ -185,12 +200,13 @@ class RealGroup : public testing::Test {
     return set;
   }
 
+  TempDir folder_ = *TempDir::create("kelvin-group");
   CgroupParent parent_{CgroupPaths{}};
   Cgroup group_;
   Pidfd pidfd_;
 };
 
-TEST_F(RealGroup, HoldsItsProcessesFreezesAndKillsThem) {
+TEST_P(RealGroup, HoldsItsProcessesFreezesAndKillsThem) {
   const ProcessSet set = start("sleep 1000 & sleep 1000 & wait");
   EXPECT_TRUE(comes_true([&] { return set.pids().size() == 3; }));
   EXPECT_FALSE(set.is_frozen().value());
@@ -207,19 +223,26 @@ TEST_F(RealGroup, HoldsItsProcessesFreezesAndKillsThem) {
   EXPECT_EQ(wait_for(pidfd_), (ExitStatus{.by_signal = true, .code = SIGKILL}));
 }
 
-TEST_F(RealGroup, CountsProcessorTime) {
+TEST_P(RealGroup, CountsProcessorTime) {
   std::optional<ExitStatus> status;
   start("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done", &status);
   EXPECT_GT(group_.cpu_time().value(), 1ms);
 }
 
-TEST_F(RealGroup, TellsThatTheKernelKilledForMemory) {
+TEST_P(RealGroup, TellsThatTheKernelKilledForMemory) {
   if (!group_.set_limits({.memory = 16_MiB})) GTEST_SKIP() << "this user may not limit memory";
   std::optional<ExitStatus> status;
   start("exec awk 'BEGIN { for (s = \"x\"; ; s = s s) n = length(s) }'", &status);
   EXPECT_EQ(status, (ExitStatus{.by_signal = true, .code = SIGKILL}));
   EXPECT_EQ(group_.oom_counts()->kills, 1U);
 }
+
+INSTANTIATE_TEST_SUITE_P(On, RealGroup,
+                         testing::Values(Hierarchies::AsTheyAre, Hierarchies::OldOnly),
+                         [](const auto& info) {
+                           return info.param == Hierarchies::OldOnly ? "OldHierarchies"
+                                                                     : "Hierarchies";
+                         });
 
 TEST(ProcessSet, FreezesAndKillsASessionWithoutControlGroups) {
   Output output = make_output();
