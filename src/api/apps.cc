@@ -128,6 +128,12 @@ Answer scale_app(Service& service, Call& call) {
                                   std::to_string(most) + "; min cannot be larger than max.",
                               "Give both, min no larger than max."));
   }
+  if (app.revision.spec.fixed_port != 0 && most > 1) {
+    return refuse(bad_request("The app listens on the fixed port " +
+                                  std::to_string(app.revision.spec.fixed_port) +
+                                  ", which only one replica at a time can have.",
+                              "Leave max at 1, or deploy with `port: auto`."));
+  }
   KELVIN_ANSWER_TRY_VOID(service.ports.store.set_scale(app.id, least, most));
   service.ports.control.post(
       model::ScaleChanged{.app = app.id, .replicas_min = least, .replicas_max = most});

@@ -57,7 +57,7 @@ struct Platform::Parts {
   Parts(DataFolder owned_folder, obs::Log& given_log)
       : folder(std::move(owned_folder)), log(given_log) {}
 
-  Status open_stores();
+  Status open_stores(const PlatformOptions& options);
   Status open_cluster(const PlatformOptions& options);
   Status open_gateway(const PlatformOptions& options);
   Status open_api();
@@ -86,20 +86,22 @@ struct Platform::Parts {
   std::unique_ptr<api::Api> api;
 };
 
-Status Platform::Parts::open_stores() {
+Status Platform::Parts::open_stores(const PlatformOptions& options) {
   KELVIN_TRY(admin_token, folder.admin_token());
   KELVIN_TRY(store, store::SqliteStore::open(folder.file("kelvin.db")));
   KELVIN_TRY(epoch, store->next_epoch());
-  KELVIN_TRY(content, cluster::local::LocalContent::open({.data = folder.path()}));
+  KELVIN_TRY(content, cluster::local::LocalContent::open(
+                          {.data = folder.path(), .search_path = options.search_path}));
   return {};
 }
 
 // The keeper holds the slot table and the listening sockets, so that both outlive this process.
 Status Platform::Parts::open_cluster(const PlatformOptions& options) {
-  KELVIN_TRY(cluster, cluster::local::LocalCluster::open({.data = folder.path(),
-                                                          .program = options.program,
-                                                          .cpu_slots = options.cpu_slots},
-                                                         log));
+  cluster::local::ClusterOptions here{
+      .data = folder.path(), .program = options.program, .cpu_slots = options.cpu_slots};
+  if (!options.search_path.empty()) here.search_path = options.search_path;
+  KELVIN_TRY(cluster, cluster::local::LocalCluster::open(std::move(here), log));
+  for (const std::string& sentence : cluster->limitations()) log.warn(sentence);
   KELVIN_TRY(os::SlotMemory memory, cluster->slots());
   slot_memory.emplace(std::move(memory));
   slots.emplace(slot_memory->table());
@@ -180,7 +182,7 @@ Platform::~Platform() = default;
 Result<std::unique_ptr<Platform>> Platform::start(const PlatformOptions& options, obs::Log& log) {
   KELVIN_TRY(DataFolder folder, DataFolder::open(options.data));
   auto parts = std::make_unique<Parts>(std::move(folder), log);
-  KELVIN_TRY_VOID(parts->open_stores());
+  KELVIN_TRY_VOID(parts->open_stores(options));
   KELVIN_TRY_VOID(parts->open_cluster(options));
   KELVIN_TRY_VOID(parts->open_gateway(options));
   KELVIN_TRY_VOID(parts->open_api());

@@ -21,6 +21,8 @@ struct PlatformOptions {
   std::optional<std::uint32_t> cpu_slots;  // absent: one per core
   std::string request_log;                 // empty: none
   std::string program;                     // path of this very binary, for the keeper
+  // Where an app's program is looked for when it is deployed, and the PATH of its replicas. Empty: the system's folders.
+  std::string search_path;
 };
 
 class Platform {

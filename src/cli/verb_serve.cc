@@ -84,6 +84,7 @@ ExitCode serve(Session& session, const ServeWanted& wanted) {
   options.data =
       find_data_folder({.server = {}, .data = options.data}, {here.variable, here.is_root});
   options.program = own_program();
+  options.search_path = here.variable("PATH").value_or("");
   const Result<std::unique_ptr<Platform>> platform = Platform::start(options, log);
   if (!platform) return session.fail(failure_of(platform.error()));
   log.info("kelvin serves", {{"url", (*platform)->url()}, {"data", options.data}});
