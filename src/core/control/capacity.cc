@@ -129,7 +129,7 @@ bool wake_one(Step& step, App& app, Purpose purpose, const std::string& why) {
   // After back-off a failing app is probed with one start.
   const bool is_probing =
       record_at(app, revision).budget.is_failing() && is_starting(step.world, app, revision);
-  return !is_probing && plan_start(step, app, revision, purpose, why);
+  return !is_probing && plan_start(step, app, {revision, purpose, why});
 }
 
 void ensure_capacity(Step& step, App& app) {
@@ -178,7 +178,7 @@ void ensure_floor(Step& step, App& app) {
   const std::string why = milli_words(static_cast<std::int64_t>(load * 1000)) +
                           " requests in flight on average call for " +
                           count_words(floor, "replica") + ", " + std::to_string(live) + " live";
-  plan_start(step, app, revision.id, Purpose::Floor, why);
+  plan_start(step, app, {revision.id, Purpose::Floor, why});
 }
 
 }  // namespace kelvin::control

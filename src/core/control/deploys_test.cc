@@ -135,6 +135,43 @@ TEST(Deploy, ScalesTheOldWhileTheNewStarts) {
   EXPECT_EQ(story.started[2].revision->number, 1u);
 }
 
+TEST(Deploy, MakesTheOldGiveWayWhereThereIsNoRoomForBoth) {
+  Story story({.cpus = 1});
+  model::AppSpec spec = Story::spec("a");
+  spec.scale.replicas_min = 1;
+  story.deploy(1, spec);
+  const ReplicaId old = story.last_started();
+  story.becomes_ready(old, 1s);
+  ASSERT_TRUE(story.take_slot(old));
+  story.deploy(1, spec, 2);
+  EXPECT_EQ(story.state(old), State::Draining);
+  EXPECT_TRUE(story.has_decided("drain", "has no room beside revision 1"));
+  story.request(1);
+  EXPECT_EQ(story.started.size(), 1u);
+  story.give_back(old);
+  story.carry_out_stops();
+  ASSERT_EQ(story.started.size(), 2u);
+  EXPECT_EQ(story.started[1].revision->number, 2u);
+  story.becomes_ready(story.last_started());
+  EXPECT_TRUE(story.handover_of(1));
+  EXPECT_EQ(story.replicas().size(), 1u);
+}
+
+TEST(Deploy, KeepsServingWhereOnlyAnotherAppStandsInTheWay) {
+  Story story({.cpus = 2});
+  model::AppSpec two = Story::spec("two");
+  two.needs = {{.kind = "cpu", .count = 2}};
+  story.deploy(1);
+  story.deploy(2);
+  for (std::uint64_t app : {1U, 2U}) {
+    story.request(app, app);
+    story.becomes_ready(story.last_started(), 1s);
+  }
+  const ReplicaId old = story.started[0].replica;
+  story.deploy(1, two, 2);
+  EXPECT_EQ(story.state(old), State::Ready) << "draining it would not be enough: app 2 has work";
+}
+
 TEST(Deploy, WithAFixedPortStopsTheOldFirst) {
   model::AppSpec spec = Story::spec("a");
   spec.fixed_port = 8080;

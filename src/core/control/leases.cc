@@ -24,6 +24,9 @@ using model::State;
 
 namespace {
 
+// Each pass gives something up, so that few are needed; a bound in case that is ever untrue.
+constexpr int kPassesMax = 4;
+
 struct Picture {
   place::Nodes open;
   place::Nodes future;
@@ -213,7 +216,7 @@ void keep_waiting(Step& step, Replica& replica, const std::string& why) {
 
 // The four cases at the top of this file. The replica may be gone afterwards.
 void settle_one(Step& step, Picture& picture, Replica& replica) {
-  const App& app = step.world.apps.at(replica.app);
+  App& app = step.world.apps.at(replica.app);
   if (must_wait_for_port(step.world, app, replica)) {
     keep_waiting(step, replica, "waits until the replica before it has given back the fixed port");
     return;
@@ -238,7 +241,23 @@ void settle_one(Step& step, Picture& picture, Replica& replica) {
     keep_waiting(step, replica, "waits for accelerators that are being given back: " + refusal);
   } else {
     keep_waiting(step, replica, "waits for accelerators: " + refusal);
+    if (replica.purpose == Purpose::Rollout) make_way(step, app, picture.future, wanted.wish());
   }
+}
+
+// One pass down the line.
+void walk_line(Step& step) {
+  World& world = step.world;
+  world.leases_moved = false;
+  world.timers.clear({Alarm::Placement, 0});
+  if (world.lease_queue.empty() || !may_start_things(world)) return;
+  Picture picture = take_picture(world);
+  const std::map<std::uint64_t, ReplicaId> line = world.lease_queue;
+  for (const auto& [turn, id] : line) {
+    Replica* replica = find_replica(world, id);
+    if (replica != nullptr && replica->lease_turn == turn) settle_one(step, picture, *replica);
+  }
+  world.timers.set({Alarm::Placement, 0}, picture.look_again);
 }
 
 void join_lease_queue(Step& step, Replica& replica) {
@@ -269,29 +288,29 @@ std::string why_later(Step& step, const App& app, const RevisionRecord& record, 
 
 }  // namespace
 
-bool plan_start(Step& step, App& app, RevisionId revision, Purpose purpose,
-                const std::string& why) {
+bool plan_start(Step& step, App& app, const StartPlan& plan) {
   World& world = step.world;
-  if (const auto refusal = why_no_start(step, app, revision)) {
-    if (app.trouble != refusal->sentence) decide(step, about(app), "refuse", refusal->sentence);
+  if (const auto refusal = why_no_start(step, app, plan.revision)) {
+    // Said once: the sentence counts seconds, and would be another one every time.
+    if (app.trouble.empty()) decide(step, about(app), "refuse", refusal->sentence);
     app.trouble = refusal->sentence;
     return false;
   }
   app.trouble.clear();
-  RevisionRecord& record = record_at(app, revision);
+  RevisionRecord& record = record_at(app, plan.revision);
   const ReplicaId id = model::make_replica_id(world.settings.epoch, ++world.replicas_made);
   Replica& replica = world.replicas.emplace(id, Replica{}).first->second;
   replica.id = id;
   replica.app = app.id;
   replica.revision = record.revision;
-  replica.purpose = purpose;
+  replica.purpose = plan.purpose;
   replica.slot = *world.slots_free.begin();
   replica.created = replica.state_since = replica.idle_since = step.now;
   replica.way.push_back({State::Planned, step.now});
-  replica.reason = "planned: " + why;
+  replica.reason = "planned: " + plan.why;
   world.slots_free.erase(world.slots_free.begin());
   app.replicas.insert(id);
-  decide(step, about(replica), "start", "starts because: " + why);
+  decide(step, about(replica), "start", "starts because: " + plan.why);
   Instant from;
   const std::string later = why_later(step, app, record, from);
   if (later.empty()) {
@@ -332,18 +351,8 @@ void on_plan_due(Step& step, Replica& replica) {
 }
 
 void settle_leases(Step& step) {
-  World& world = step.world;
-  if (!world.leases_moved) return;
-  world.leases_moved = false;
-  world.timers.clear({Alarm::Placement, 0});
-  if (world.lease_queue.empty() || !may_start_things(world)) return;
-  Picture picture = take_picture(world);
-  const std::map<std::uint64_t, ReplicaId> line = world.lease_queue;
-  for (const auto& [turn, id] : line) {
-    Replica* replica = find_replica(world, id);
-    if (replica != nullptr && replica->lease_turn == turn) settle_one(step, picture, *replica);
-  }
-  world.timers.set({Alarm::Placement, 0}, picture.look_again);
+  // Whoever is given up or makes way on the first pass may let others through on the second.
+  for (int pass = 0; pass < kPassesMax && step.world.leases_moved; ++pass) walk_line(step);
 }
 
 void on(Step& step, const model::NodeChanged& event) {

@@ -4,7 +4,9 @@
 // are its business until the first replica of the active revision is ready. Then its replicas are drained and it is a
 // fallback no more. A revision that cannot start therefore breaks nothing: the app shows the reason, the fallback
 // serves, and after back-off the next sign of traffic lets one more start be tried. Where nothing old is ready the
-// switch is immediate. An app with a fixed port cannot have two replicas, so its old one is drained first.
+// switch is immediate. Where there is no room for both
+// (one GPU, say) replicas of the fallback are drained one by one until there is: the one case in which a rollout makes
+// requests wait. An app with a fixed port cannot have two replicas, so its old one is drained first.
 #include <algorithm>
 
 #include "core/control/steps.h"
@@ -52,7 +54,7 @@ void plan_rollout(Step& step, App& app) {
                               ? number_words(app, app.active) + " takes over from " +
                                     number_words(app, app.fallback) + " when it is ready"
                               : number_words(app, app.active) + " replaces the one before it";
-  plan_start(step, app, app.active, Purpose::Rollout, why);
+  plan_start(step, app, {app.active, Purpose::Rollout, why});
 }
 
 }  // namespace
@@ -92,6 +94,25 @@ void retry_rollout(Step& step, App& app) {
   if (!app.fallback || has_live(step.world, app, app.active)) return;
   const life::FailureBudget& budget = record_at(app, app.active).budget;
   if (!budget.is_failing() || step.now >= budget.next_start()) plan_rollout(step, app);
+}
+
+void make_way(Step& step, App& app, const place::Nodes& future, const place::Wish& wish) {
+  place::Nodes without = future;
+  Replica* oldest = nullptr;
+  for (const ReplicaId id : app.replicas) {
+    Replica& replica = step.world.replicas.at(id);
+    if (replica.revision->id != app.fallback) continue;
+    // One at a time: perhaps it is enough, and the others serve meanwhile.
+    if (replica.state == State::Draining || replica.closing != Closing::None) return;
+    if (replica.state != State::Ready) continue;
+    place::give_back(without.at(replica.lease.node), replica.lease);
+    if (oldest == nullptr || replica.idle_since < oldest->idle_since) oldest = &replica;
+  }
+  if (oldest == nullptr || !place::pick_place(without, wish).lease) return;
+  drain_replica(step, *oldest,
+                number_words(app, app.active) + " has no room beside " +
+                    number_words(app, app.fallback) + ", which makes way");
+  replica_left(step, app);
 }
 
 void replica_left(Step& step, App& app) {

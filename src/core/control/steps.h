@@ -100,7 +100,12 @@ std::optional<model::Refusal> why_no_start(const Step& step, const App& app, Rev
 // --- leases.cc: from the plan to the accelerators -------------------------------------------------------------------
 
 // False where it may not be started now (see why_no_start).
-bool plan_start(Step& step, App& app, RevisionId revision, Purpose purpose, const std::string& why);
+struct StartPlan {
+  RevisionId revision;
+  Purpose purpose = Purpose::Demand;
+  std::string why;
+};
+bool plan_start(Step& step, App& app, const StartPlan& plan);
 void plan_resume(Step& step, Replica& replica, Purpose purpose, const std::string& why);
 // A planned start or resume that has no lease yet is given up. A planned replica is gone afterwards.
 void give_up_plan(Step& step, Replica& replica, const std::string& why);
@@ -177,6 +182,9 @@ void finish_rollout(Step& step, App& app);
 // afterwards.
 void replica_left(Step& step, App& app);
 void retry_rollout(Step& step, App& app);
+// The active revision waits for what its own app's fallback holds, and nothing else can be cooled: drains a replica of the
+// fallback, if that helps. `future` is the nodes as they will be when everything on its way out is gone.
+void make_way(Step& step, App& app, const place::Nodes& future, const place::Wish& wish);
 
 // --- recovery.cc ----------------------------------------------------------------------------------------------------
 

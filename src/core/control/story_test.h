@@ -7,10 +7,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -196,6 +199,13 @@ class Story {
     return sentence;
   }
   std::uint32_t in_flight(ReplicaId id) const { return words_.at(slot_of(id)).in_flight; }
+  // False before its first OpenSlots, and when its slot is another's.
+  bool has_word(ReplicaId id) const {
+    for (const auto& [slot, word] : words_) {
+      if (word.replica == id) return true;
+    }
+    return false;
+  }
   bool is_open(ReplicaId id) const { return !words_.at(slot_of(id)).is_closed; }
   bool is_routed(ReplicaId id, std::uint64_t app = 1) const {
     const auto route = routes.find({app});
@@ -258,12 +268,17 @@ class Story {
 
   void carry_out(const model::StartReplica& e, std::deque<model::Event>&) { started.push_back(e); }
   void carry_out(const model::ParkReplica& e, std::deque<model::Event>&) {
+    EXPECT_EQ(in_flight(e.replica), 0u) << "parked with work";
     park_ordered.push_back(e.replica);
   }
   void carry_out(const model::ResumeReplica& e, std::deque<model::Event>&) {
     resumed.push_back(e.replica);
   }
-  void carry_out(const model::StopReplica& e, std::deque<model::Event>&) { stopped.push_back(e); }
+  void carry_out(const model::StopReplica& e, std::deque<model::Event>&) {
+    const bool is_idle = !has_word(e.replica) || in_flight(e.replica) == 0;
+    EXPECT_TRUE(is_idle || e.cause == model::ExitCause::Unhealthy) << "stopped with work";
+    stopped.push_back(e);
+  }
   void carry_out(const model::OpenSlots& e, std::deque<model::Event>&) {
     words_[e.slot] = {.replica = e.replica, .is_closed = false, .generation = e.generation};
   }
