@@ -170,6 +170,14 @@ TEST(Apps, RefuseAnImpossibleScale) {
   EXPECT_EQ(platform.control.count<model::ScaleChanged>(), 0U);
 }
 
+TEST(Apps, WithAFixedPortHaveOneReplicaAtMost) {
+  Platform platform;
+  platform.deploy_app("gemma", "port: 8080\nscale: {max: 1}\n");
+  const HttpReply reply = platform.post("/api/v1/apps/gemma/scale", R"({"max":2})");
+  EXPECT_EQ(reply.status, 400) << reply.body;
+  EXPECT_EQ(platform.post("/api/v1/apps/gemma/scale", R"({"min":1,"max":1})").status, 200);
+}
+
 TEST(Apps, AreParkedAndWokenThroughControl) {
   Platform platform;
   platform.deploy_app("gemma");
