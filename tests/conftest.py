@@ -44,6 +44,15 @@ def tiny_http(binary):
 
 
 @pytest.fixture
+def spare_folder():
+    """A folder that users of replicas may enter; pytest's own are closed to them."""
+    folder = Path(tempfile.mkdtemp(prefix="kelvin-test-spare-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
 def make_serve(binary):
     """make_serve(**options) -> a running Serve; everything it started is gone after the test."""
     made = []

@@ -133,8 +133,7 @@ class Serve:
         return found[0] if found else None
 
     def kill_keeper(self):
-        pid = self.keeper_pid()
-        assert pid, "there is no keeper to kill"
+        pid = wait_until(self.keeper_pid, "there is a keeper to kill")
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not Path(f"/proc/{pid}").exists() or is_zombie(pid), "the keeper is dead")
         return pid
@@ -260,7 +259,7 @@ class Serve:
         self.wait_condition(app, "parked")
 
     def usage_ms(self, app, phase, field="total_ms"):
-        sums = self.json("usage", "--app", app)["sums"]
+        sums = self.json("usage", app)["sums"]
         return sum(s[field] for s in sums if s["app"] == app and s["phase"] == phase)
 
 

@@ -24,7 +24,7 @@ def assert_nothing_runs(serve, app):
 
 
 def assert_costs_nothing(serve, app):
-    assert serve.json("bill", "--app", app)["total_nano"] == 0
+    assert sum(line["amount_nano"] for line in serve.json("bill")["lines"] if line["app"] == app) == 0
 
 
 # --- programs -------------------------------------------------------------------------------------------------------------
@@ -32,7 +32,7 @@ def assert_costs_nothing(serve, app):
 def test_a_program_that_exits_at_once_ends_as_failing_with_its_reason(serve):
     serve.deploy("bad", ["sh", "exits_at_once.sh"], ["exits_at_once.sh"], start=START)
     reply = serve.app("bad")
-    assert reply.status == 503 and "status 3" in reply.json["detail"] and reply.json["next"], reply.text
+    assert reply.status == 503 and "status 3" in reply.json["detail"] and "kelvin logs bad" in reply.text, reply.text
     assert "status 3" in wait_failing(serve, "bad")
     assert "cannot open libmissing.so" in serve.cli("logs", "bad").stdout
     assert_nothing_runs(serve, "bad")
@@ -59,7 +59,7 @@ def test_a_failing_app_is_tried_again_after_its_back_off(serve):
     assert retry_at
     wait_until(lambda: time.time() * 1000 > retry_at, "the back-off is over", patience=120)
     assert "status 3" in serve.app("bad").text
-    assert any("retry" in d or "try" in d or "attempt" in d for d in serve.decisions("bad"))
+    assert sum("gone from loading" in sentence for sentence in serve.decisions("bad")) == 2
 
 
 def test_a_program_that_never_listens_makes_no_progress(serve):
@@ -72,12 +72,12 @@ def test_a_program_that_never_listens_makes_no_progress(serve):
 
 
 def test_a_program_that_prints_waiting_for_ever_is_given_up(serve):
-    serve.deploy("bad", ["sh", "prints_waiting.sh"], ["prints_waiting.sh"], start={"progress": "1s", "attempts": 1})
+    serve.deploy("bad", ["sh", "prints_waiting.sh"], ["prints_waiting.sh"], start={"progress": "2s", "attempts": 1})
     began = time.monotonic()
     reply = serve.app("bad", timeout=120)
     assert reply.status in (503, 504) and "progress" in reply.text
     # Repeated lines are weak progress: they extend the deadline, at most tenfold.
-    assert 4 < time.monotonic() - began < 60
+    assert 10 < time.monotonic() - began < 60
     assert_nothing_runs(serve, "bad")
 
 
@@ -115,7 +115,7 @@ def test_a_request_to_a_program_that_dies_gets_502_with_the_cause(serve):
     serve.deploy_echo("echo")
     serve.app("echo")
     reply = serve.app("echo", "/exit?code=7")
-    assert reply.status == 502 and reply.json["code"] and reply.json["next"]
+    assert reply.status == 502 and reply.json["code"] and "kelvin explain echo" in reply.text
     wait_until(lambda: "status 7" in " ".join(serve.decisions("echo")), "the exit status is in the decision log")
     assert serve.app("echo").status == 200
 
@@ -202,11 +202,11 @@ def test_keys_of_later_features_are_refused_with_that_sentence(shared_serve, tmp
 
 @pytest.fixture
 def small_disk():
-    """A 24 MiB file system; needs root."""
+    """A 96 MiB file system, 64 of which the platform keeps free of content; needs root."""
     import subprocess
     import tempfile
     folder = tempfile.mkdtemp(prefix="kelvin-test-disk-")
-    if os.getuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=0711", "tmpfs", folder],
+    if os.getuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=0711", "tmpfs", folder],
                                           stderr=subprocess.DEVNULL, check=False).returncode != 0:
         os.rmdir(folder)
         pytest.skip("mounting a small file system needs root")

@@ -86,10 +86,11 @@ def test_logs_follow_as_lines_come(echo):
 
 
 def test_explain_says_why_things_happened(echo):
-    reply = echo.app("echo")
+    echo.park("echo")
+    woke = echo.app("echo").headers["kelvin-request-id"]
     assert "echo" in echo.cli("explain", "echo").stdout
     assert echo.json("explain", "echo")["decisions"]
-    echo.cli("explain", reply.headers["kelvin-request-id"])
+    assert woke in echo.cli("explain", woke).stdout
     replica = echo.live_replicas("echo")[0]["id"]
     assert replica in echo.cli("explain", replica).stdout
 
@@ -146,7 +147,7 @@ def test_keys_come_and_go(shared_serve):
 def test_usage_and_bill_are_numbers_that_agree(echo):
     echo.app("echo", "/sleep?ms=200")
     wait_until(lambda: echo.usage_ms("echo", "busy") >= 200, "the request is in the usage table", patience=30)
-    bill = echo.json("bill", "--app", "echo")
+    bill = echo.json("bill")
     assert bill["plan"] == "active"
     assert sum(line["amount_nano"] for line in bill["lines"]) == bill["total_nano"]
     for line in bill["lines"]:

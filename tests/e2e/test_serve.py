@@ -22,10 +22,10 @@ def test_a_second_serve_on_the_same_folder_is_refused_with_the_first_ones_pid(se
     assert serve.get("/readyz").status == 200
 
 
-def test_a_port_that_is_taken_is_named(serve, tmp_path):
-    run = run_serve(serve, "--listen", f"127.0.0.1:{serve.port}", data=tmp_path / "other")
+def test_a_port_that_is_taken_is_named(serve, spare_folder):
+    run = run_serve(serve, "--listen", f"127.0.0.1:{serve.port}", data=spare_folder / "other")
     assert run.returncode != 0 and str(serve.port) in run.stderr
-    assert not processes_with(str(tmp_path / "other"))
+    assert not processes_with(str(spare_folder / "other"))
 
 
 def test_a_data_folder_that_cannot_be_written_is_named(serve):
@@ -33,7 +33,7 @@ def test_a_data_folder_that_cannot_be_written_is_named(serve):
     assert run.returncode == 1 and "/proc/nowhere" in run.stderr
 
 
-def test_port_zero_takes_a_free_port_and_writes_it_down(make_serve, tmp_path):
+def test_port_zero_takes_a_free_port_and_writes_it_down(make_serve):
     serve = Serve(make_serve().binary)
     serve.port = 0
     try:
@@ -101,3 +101,11 @@ def test_a_rotten_database_is_refused_with_its_path(make_serve):
         Path(str(serve.data / "kelvin.db") + tail).unlink(missing_ok=True)
     run = run_serve(serve, "--listen", "127.0.0.1:0")
     assert run.returncode == 1 and "kelvin.db" in run.stderr
+
+
+def test_a_data_folder_that_replicas_may_not_enter_is_named(serve, tmp_path):
+    if os.getuid() != 0:
+        pytest.skip("without root, replicas run as the platform's own user")
+    tmp_path.chmod(0o700)
+    run = run_serve(serve, "--listen", "127.0.0.1:0", data=tmp_path / "data")
+    assert run.returncode == 1 and "chmod" in run.stderr
