@@ -1,4 +1,5 @@
-// capacity: how many replicas an app has, from what waits, what `min` asks for and what the average load calls for.
+// capacity: how many replicas an app has, from what waits, what `min` asks for and what the average
+// load calls for.
 #include <algorithm>
 
 #include "core/control/steps.h"
@@ -164,7 +165,8 @@ void ensure_minimum(Step& step, App& app) {
 }
 
 void ensure_floor(Step& step, App& app) {
-  // Only out of what is free and asked for by nobody: the floor is a guess, a waiting request is a fact.
+  // Only out of what is free and asked for by nobody: the floor is a guess, a waiting request is a
+  // fact.
   if (!may_start_things(step.world) || app.is_deleted || !step.world.lease_queue.empty()) return;
   const model::Revision& revision = *record_at(app, serving_revision(app)).revision;
   const double load = app.load.at(step.now);

@@ -1,5 +1,6 @@
-// Random stories: whatever happens, in whatever order, the world stays sound. The checks inside control (legal moves,
-// leases that never overlap) end the program; the ones here look at it from outside.
+// Random stories: whatever happens, in whatever order, the world stays sound. The checks inside
+// control (legal moves, leases that never overlap) end the program; the ones here look at it from
+// outside.
 #include "core/control/story_test.h"
 
 namespace kelvin::control {
@@ -17,7 +18,8 @@ class Chaos {
     for (int i = 0; i < steps && !testing::Test::HasFatalFailure(); ++i) {
       act();
       if (const ReplicaId id = any_replica()) answer(story_.replica(id), /*is_kind=*/false);
-      // Mostly seconds, sometimes minutes: long enough for everything to cool, and for starts to be given up.
+      // Mostly seconds, sometimes minutes: long enough for everything to cool, and for starts to be
+      // given up.
       story_.pass(
           std::chrono::milliseconds(random_.below(random_.below(60) == 0 ? 200'000 : 1'500)));
       check();

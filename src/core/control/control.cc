@@ -9,8 +9,8 @@ namespace kelvin::control {
 
 namespace {
 
-// Outcomes of effects that arrive before anything else happens. While they come, a Handover may still be refused;
-// with the next event from outside it is certain.
+// Outcomes of effects that arrive before anything else happens. While they come, a Handover may
+// still be refused; with the next event from outside it is certain.
 bool is_outcome(const model::Event& event) {
   return std::holds_alternative<model::HandoverRefused>(event) ||
          std::holds_alternative<model::SlotsClosed>(event);
@@ -82,6 +82,10 @@ void on(Step& step, const model::Tick& /*event*/) {
 
 Instant next_deadline(const World& world) {
   return std::min(world.timers.next(), world.meter.next_due());
+}
+
+bool is_at_rest(const World& world) {
+  return world.replicas.empty() && world.meter.replicas() == 0;
 }
 
 }  // namespace kelvin::control

@@ -42,6 +42,9 @@ using WorldPtr = std::unique_ptr<World, WorldDeleter>;
 // When the world wants a Tick; never() when nothing is due. An idle app asks for none.
 [[nodiscard]] Instant next_deadline(const World& world);
 
+// No replica lives, and every row of usage has been given out.
+[[nodiscard]] bool is_at_rest(const World& world);
+
 // --- looking at it ---------------------------------------------------------------------------------------------------
 
 [[nodiscard]] std::vector<model::AppView> view_apps(const World& world);  // by workspace, name

@@ -1,9 +1,10 @@
 // cooling: from warm to parked to cold, one step at a time, and only what has no work.
 //
-// Whether a replica has work is known to its slot word alone. So when a step is due by what is believed here, CloseSlots
-// closes the word on the condition that nothing is in flight and nothing was since `idle_since`; where that does not
-// hold it stays open and SlotsClosed says when it was last used, from which the next try is computed. An app that is
-// called all the time therefore costs one try per holding time, an idle one exactly one.
+// Whether a replica has work is known to its slot word alone. So when a step is due by what is
+// believed here, CloseSlots closes the word on the condition that nothing is in flight and nothing
+// was since `idle_since`; where that does not hold it stays open and SlotsClosed says when it was
+// last used, from which the next try is computed. An app that is called all the time therefore
+// costs one try per holding time, an idle one exactly one.
 #include <algorithm>
 
 #include "core/control/steps.h"
@@ -25,8 +26,8 @@ std::uint32_t count_live(const World& world, const App& app) {
   return census.ready + census.coming + census.parked;
 }
 
-// The moment before which a replica may not go cold, for the floor's or the minute's sake; `now` where it may. Where it
-// may, the removal is counted.
+// The moment before which a replica may not go cold, for the floor's or the minute's sake; `now`
+// where it may. Where it may, the removal is counted.
 Instant cold_from(Step& step, App& app) {
   const std::uint32_t live = count_live(step.world, app);
   const std::uint32_t slots = serving_spec(app).scale.concurrency;

@@ -82,8 +82,9 @@ Phase stage_of(State state) {
   return Phase::Queue;
 }
 
-// Where the time between `arrived` and now went: every moment of it belongs to exactly one stage. What was not spent on
-// the replica's way up (waiting for a plan, for accelerators, for a slot) is queueing.
+// Where the time between `arrived` and now went: every moment of it belongs to exactly one stage.
+// What was not spent on the replica's way up (waiting for a plan, for accelerators, for a slot) is
+// queueing.
 std::vector<model::StageTime> stages_of(const Replica& replica, Instant arrived, Instant now) {
   std::vector<model::StageTime> stages{{Phase::Queue, std::max<Duration>(now - arrived, 0s)}};
   for (std::size_t i = 0; i < replica.way.size(); ++i) {

@@ -9,8 +9,9 @@ using model::State;
 
 namespace {
 
-// Whether this end counts against the failure budget: a start that did not reach Ready, or a replica that was ready but
-// never proved itself (a crash loop). What we stopped for other reasons, and what its node took along, does not.
+// Whether this end counts against the failure budget: a start that did not reach Ready, or a
+// replica that was ready but never proved itself (a crash loop). What we stopped for other reasons,
+// and what its node took along, does not.
 bool is_failure(const Replica& replica, const model::Exit& exit) {
   if (exit.cause == ExitCause::NodeLost || replica.is_proven) return false;
   const bool was_told =
@@ -19,8 +20,8 @@ bool is_failure(const Replica& replica, const model::Exit& exit) {
   return replica.state != State::Planned || replica.is_ordered;
 }
 
-// When the budget is spent already, only the probe that was let through after back-off spends it again; other starts
-// that were under way do not.
+// When the budget is spent already, only the probe that was let through after back-off spends it
+// again; other starts that were under way do not.
 bool counts(const life::FailureBudget& budget, const Replica& replica) {
   return !budget.is_failing() || replica.ordered_at >= budget.next_start();
 }

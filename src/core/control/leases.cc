@@ -1,15 +1,16 @@
 // leases: from the plan of a replica to its accelerators.
 //
-// Everybody who needs accelerators stands in one line, the lease queue, in order of their plans. When something was
-// given back or planned, settle_leases walks down the line with two pictures of the nodes: `open` is what is free and
-// nobody before in the line has a claim on; `future` is that plus what is already on its way back (replicas being
-// parked or stopped). Each one in the line, in turn:
+// Everybody who needs accelerators stands in one line, the lease queue, in order of their plans.
+// When something was given back or planned, settle_leases walks down the line with two pictures of
+// the nodes: `open` is what is free and nobody before in the line has a claim on; `future` is that
+// plus what is already on its way back (replicas being parked or stopped). Each one in the line, in
+// turn:
 //
 //   1. takes accelerators out of `open`, if they suffice: it starts;
 //   2. else claims them in `future`: it waits, and nobody behind it can take them away;
 //   3. else has idle replicas cooled (place/pressure.h) and claims what they will give back;
-//   4. else waits, and says for what. When an idle replica has not been idle for long enough, or a busy one may become
-//      idle, an alarm brings everybody back here.
+//   4. else waits, and says for what. When an idle replica has not been idle for long enough, or a
+//      busy one may become idle, an alarm brings everybody back here.
 #include <algorithm>
 
 #include "base/check.h"
@@ -135,9 +136,10 @@ void claim(Picture& picture, const model::Lease& lease) {
   open.claimed = open.claimed + lease.memory;
 }
 
-// --- pressure -------------------------------------------------------------------------------------------------------
+// --- pressure ------------------------------------------------------------------------------------
 
-// When this replica may be a victim: `now` or earlier where it may be at once, never() where it may not.
+// When this replica may be a victim: `now` or earlier where it may be at once, never() where it may
+// not.
 Instant victim_from(const World& world, const Replica& replica, const Replica& waiting,
                     Instant now) {
   if (replica.app == waiting.app || replica.closing != Closing::None) return Instant::never();
@@ -267,7 +269,8 @@ void join_lease_queue(Step& step, Replica& replica) {
   world.leases_moved = true;
 }
 
-// The storm limit and the back-off, whichever is later, with its words; empty where it may start at once.
+// The storm limit and the back-off, whichever is later, with its words; empty where it may start at
+// once.
 std::string why_later(Step& step, const App& app, const RevisionRecord& record, Instant& from) {
   const auto bucket =
       step.world.start_buckets.try_emplace(app.workspace, scale::TokenBucket::Rate{}).first;

@@ -5,8 +5,8 @@ namespace {
 
 using model::State;
 
-// One core; app 1 has a warm replica that has just become idle; app 2 is cold. Both are strict, so that nothing cools by
-// itself during the story.
+// One core; app 1 has a warm replica that has just become idle; app 2 is cold. Both are strict, so
+// that nothing cools by itself during the story.
 struct OneCore {
   explicit OneCore(model::AppSpec first = strict("one"), const StoryOptions& options = {.cpus = 1})
       : story(options) {

@@ -77,8 +77,8 @@ Replica& adopt(Step& step, App& app, const model::ReplicaFound& found) {
   return replica;
 }
 
-// The replicas found may be of several revisions: those of the active one stay; of the others the latest that is ready
-// serves on, if none of the active one is.
+// The replicas found may be of several revisions: those of the active one stay; of the others the
+// latest that is ready serves on, if none of the active one is.
 void choose_fallback(World& world, App& app) {
   std::optional<std::pair<std::uint32_t, RevisionId>> latest;
   for (const ReplicaId id : app.replicas) {

@@ -11,7 +11,8 @@ using model::State;
 
 namespace {
 
-// The way up. Messages may be lost or overtake each other, so a later state implies the ones before.
+// The way up. Messages may be lost or overtake each other, so a later state implies the ones
+// before.
 constexpr std::array kWayUp = {State::Planned, State::Fetching, State::Starting, State::Loading,
                                State::Ready};
 
@@ -61,7 +62,8 @@ void became_ready(Step& step, App& app, Replica& replica) {
   step.world.timers.clear({Alarm::StartMoves, replica.id.value});
   record_at(app, replica.revision->id).budget.ready();
   decide(step, about(replica), "ready", replica.reason);
-  // The fallback is drained after the route names this one, so that there is always somebody to ask.
+  // The fallback is drained after the route names this one, so that there is always somebody to
+  // ask.
   open_replica(step, app, replica);
   if (app.fallback && replica.revision->id == app.active) finish_rollout(step, app);
 }
@@ -192,7 +194,8 @@ void open_replica(Step& step, App& app, Replica& replica) {
   step.emit(model::OpenSlots{
       .replica = replica.id, .slot = replica.slot, .generation = replica.generation});
   publish_route(step, app);
-  // Ready for a minute clears what is left of the failure budget; without one there is nothing to wait for.
+  // Ready for a minute clears what is left of the failure budget; without one there is nothing to
+  // wait for.
   if (record_at(app, replica.revision->id).budget.failures() > 0) {
     world.timers.set({Alarm::Proven, replica.id.value}, step.now + life::kProvenAfter);
   }

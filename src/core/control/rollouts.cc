@@ -1,12 +1,13 @@
 // rollouts: from the revision that serves to the one that was made active.
 //
-// Where the old revision has a ready replica it goes on serving, as the app's fallback: all requests, starts and resumes
-// are its business until the first replica of the active revision is ready. Then its replicas are drained and it is a
-// fallback no more. A revision that cannot start therefore breaks nothing: the app shows the reason, the fallback
-// serves, and after back-off the next sign of traffic lets one more start be tried. Where nothing old is ready the
-// switch is immediate. Where there is no room for both
-// (one GPU, say) replicas of the fallback are drained one by one until there is: the one case in which a rollout makes
-// requests wait. An app with a fixed port cannot have two replicas, so its old one is drained first.
+// Where the old revision has a ready replica it goes on serving, as the app's fallback: all
+// requests, starts and resumes are its business until the first replica of the active revision is
+// ready. Then its replicas are drained and it is a fallback no more. A revision that cannot start
+// therefore breaks nothing: the app shows the reason, the fallback serves, and after back-off the
+// next sign of traffic lets one more start be tried. Where nothing old is ready the switch is
+// immediate. Where there is no room for both (one GPU, say) replicas of the fallback are drained
+// one by one until there is: the one case in which a rollout makes requests wait. An app with a
+// fixed port cannot have two replicas, so its old one is drained first.
 #include <algorithm>
 
 #include "core/control/steps.h"

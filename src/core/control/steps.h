@@ -1,7 +1,8 @@
 // steps: what changes the world, by concern. Every function belongs to one .cc file of this folder.
 //
-// An event enters through one `on` overload. What one concern asks of another goes through the verbs below; nothing
-// else crosses files. Pointers and references into World stay valid except to what a function says it removes.
+// An event enters through one `on` overload. What one concern asks of another goes through the
+// verbs below; nothing else crosses files. Pointers and references into World stay valid except to
+// what a function says it removes.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,7 @@ struct Step {
   }
 };
 
-// --- world.cc: looking things up, moving replicas, saying why -------------------------------------------------------
+// --- world.cc: looking things up, moving replicas, saying why ------------------------------------
 
 App* find_app(World& world, AppId id);
 const App* find_app(const World& world, AppId id);
@@ -74,7 +75,7 @@ void give_back_accelerators(Step& step, Replica& replica);
 // Takes the replica out of every collection. `replica` is gone afterwards.
 void forget_replica(Step& step, Replica& replica);
 
-// --- demand.cc: requests that wait ----------------------------------------------------------------------------------
+// --- demand.cc: requests that wait ---------------------------------------------------------------
 
 void on(Step& step, const model::Demand& event);
 void on(Step& step, const model::RequestLeft& event);
@@ -82,22 +83,25 @@ void on(Step& step, const model::SlotFree& event);
 void on(Step& step, const model::HandoverRefused& event);
 void on_queue_wait_over(Step& step, App& app);
 
-// Hands waiting requests to replicas with room, and sees to it that enough replicas are on their way.
+// Hands waiting requests to replicas with room, and sees to it that enough replicas are on their
+// way.
 void serve_queue(Step& step, App& app);
 void refuse_waiting(Step& step, App& app, const model::Refusal& refusal);
 
-// --- capacity.cc: how many replicas ---------------------------------------------------------------------------------
+// --- capacity.cc: how many replicas --------------------------------------------------------------
 
-// Starts or resumes for whoever waits; gives up what nobody wants any more; refuses where nothing can be started.
+// Starts or resumes for whoever waits; gives up what nobody wants any more; refuses where nothing
+// can be started.
 void ensure_capacity(Step& step, App& app);
 void ensure_minimum(Step& step, App& app);
 void ensure_floor(Step& step, App& app);
-// One more replica of the serving revision: the warmest there is, else a start. False where none may be started.
+// One more replica of the serving revision: the warmest there is, else a start. False where none
+// may be started.
 bool wake_one(Step& step, App& app, Purpose purpose, const std::string& why);
 // Why nothing can be started now; nothing where it can.
 std::optional<model::Refusal> why_no_start(const Step& step, const App& app, RevisionId revision);
 
-// --- leases.cc: from the plan to the accelerators -------------------------------------------------------------------
+// --- leases.cc: from the plan to the accelerators ------------------------------------------------
 
 // False where it may not be started now (see why_no_start).
 struct StartPlan {
@@ -107,23 +111,25 @@ struct StartPlan {
 };
 bool plan_start(Step& step, App& app, const StartPlan& plan);
 void plan_resume(Step& step, Replica& replica, Purpose purpose, const std::string& why);
-// A planned start or resume that has no lease yet is given up. A planned replica is gone afterwards.
+// A planned start or resume that has no lease yet is given up. A planned replica is gone
+// afterwards.
 void give_up_plan(Step& step, Replica& replica, const std::string& why);
 void on_plan_due(Step& step, Replica& replica);
 // Gives accelerators to those who wait for them, in turn, and cools idle replicas for the rest.
 void settle_leases(Step& step);
 void on(Step& step, const model::NodeChanged& event);
 
-// --- replicas.cc: what the cluster says about a replica -------------------------------------------------------------
+// --- replicas.cc: what the cluster says about a replica ------------------------------------------
 
 void on(Step& step, const model::ReplicaMoved& event);
 void on(Step& step, const model::MoveFailed& event);
 void on(Step& step, const model::ReplicaProgressed& event);
 void on_start_stuck(Step& step, Replica& replica);
-// Opens its slots and lets requests in: Ready after a start or resume, after a park that was called off, or adopted.
+// Opens its slots and lets requests in: Ready after a start or resume, after a park that was called
+// off, or adopted.
 void open_replica(Step& step, App& app, Replica& replica);
 
-// --- cooling.cc: step by step down ----------------------------------------------------------------------------------
+// --- cooling.cc: step by step down ---------------------------------------------------------------
 
 void on(Step& step, const model::SlotsClosed& event);
 void on(Step& step, const model::SlotsDrained& event);
@@ -138,14 +144,15 @@ bool may_cool(const World& world, const App& app, const Replica& replica);
 void try_to_cool(Step& step, Replica& replica, Closing closing, Instant idle_since);
 void call_off_parking(Step& step, App& app, Replica& replica);
 
-// --- stopping.cc: draining and stopping -----------------------------------------------------------------------------
+// --- stopping.cc: draining and stopping ----------------------------------------------------------
 
 struct StopOrder {
   model::ExitCause cause = model::ExitCause::Stopped;
   std::string why;
   Duration grace = 10s;
 };
-// From any state but Ready (drain it), Stopping and Gone. One that was never started is gone afterwards.
+// From any state but Ready (drain it), Stopping and Gone. One that was never started is gone
+// afterwards.
 void stop_replica(Step& step, Replica& replica, const StopOrder& order);
 // From Ready: takes no new work, stops when it has none.
 void drain_replica(Step& step, Replica& replica, const std::string& why);
@@ -154,7 +161,7 @@ void retire_replica(Step& step, Replica& replica, const std::string& why);
 void on_drain_over(Step& step, Replica& replica);
 void on_stop_overdue(Step& step, Replica& replica);
 
-// --- failures.cc: starts that fail, replicas that die or fall ill ---------------------------------------------------
+// --- failures.cc: starts that fail, replicas that die or fall ill --------------------------------
 
 void replica_gone(Step& step, Replica& replica, const model::Exit& exit);
 void on(Step& step, const model::ReplicaSuspected& event);
@@ -163,7 +170,7 @@ void prove(Step& step, Replica& replica);
 void on_retry_due(Step& step, App& app);
 model::Refusal failing_refusal(const App& app, const RevisionRecord& record, Instant now);
 
-// --- deploys.cc: what people ask for; rollouts.cc: from one revision to the next ------------------------------------
+// --- deploys.cc: what people ask for; rollouts.cc: from one revision to the next -----------------
 
 void on(Step& step, const model::RevisionDeployed& event);
 void on(Step& step, const model::RevisionActivated& event);
@@ -178,15 +185,16 @@ App& ensure_app(Step& step, const std::shared_ptr<const model::Revision>& revisi
 void activate(Step& step, App& app, RevisionId revision);
 // The active revision has a ready replica: the fallback is drained.
 void finish_rollout(Step& step, App& app);
-// Some replica is gone: goes on with what a rollout, `min`, waiting requests or a deletion wait for. `app` may be gone
-// afterwards.
+// Some replica is gone: goes on with what a rollout, `min`, waiting requests or a deletion wait
+// for. `app` may be gone afterwards.
 void replica_left(Step& step, App& app);
 void retry_rollout(Step& step, App& app);
-// The active revision waits for what its own app's fallback holds, and nothing else can be cooled: drains a replica of the
-// fallback, if that helps. `future` is the nodes as they will be when everything on its way out is gone.
+// The active revision waits for what its own app's fallback holds, and nothing else can be cooled:
+// drains a replica of the fallback, if that helps. `future` is the nodes as they will be when
+// everything on its way out is gone.
 void make_way(Step& step, App& app, const place::Nodes& future, const place::Wish& wish);
 
-// --- recovery.cc ----------------------------------------------------------------------------------------------------
+// --- recovery.cc ---------------------------------------------------------------------------------
 
 void on(Step& step, const model::RevisionRestored& event);
 void on(Step& step, const model::ReplicaFound& event);
@@ -194,7 +202,7 @@ void on(Step& step, const model::RecoveryFinished& event);
 // True when it was one: its things are free.
 bool stray_gone(Step& step, ReplicaId id);
 
-// --- busy.cc: work done ---------------------------------------------------------------------------------------------
+// --- busy.cc: work done --------------------------------------------------------------------------
 
 void on(Step& step, const model::BusyMeasured& event);
 void begin_metering(Step& step, const App& app, Replica& replica, std::uint64_t first_sequence);

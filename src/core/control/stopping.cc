@@ -1,4 +1,5 @@
-// stopping: how a replica ends. One with work is never stopped, except one that no longer answers, and that is said.
+// stopping: how a replica ends. One with work is never stopped, except one that no longer answers,
+// and that is said.
 #include "base/check.h"
 #include "core/control/steps.h"
 #include "core/words.h"

@@ -1,8 +1,9 @@
 // story_test: plays everything around control on made-up time, so that a test reads as a story.
 //
-// The slot table is a real one in miniature: words open, close, fill and empty by the same rules, and outcomes are fed
-// back before anything else happens. The cluster does nothing by itself: the test says when a replica moves. The
-// gateway's reports of work are sent when AskBusy comes, or when the test asks for one.
+// The slot table is a real one in miniature: words open, close, fill and empty by the same rules,
+// and outcomes are fed back before anything else happens. The cluster does nothing by itself: the
+// test says when a replica moves. The gateway's reports of work are sent when AskBusy comes, or
+// when the test asks for one.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -43,7 +44,7 @@ class Story {
             .pools = {{.kind = "cpu", .count = options.cpus}}};
   }
 
-  // --- people ---
+  // --- people ------------------------------------------------------------------------------------
 
   static model::AppSpec spec(std::string name) {
     model::AppSpec spec;
@@ -60,7 +61,7 @@ class Story {
   }
   void deploy(std::uint64_t app) { deploy(app, spec("app" + std::to_string(app))); }
 
-  // --- the gateway ---
+  // --- the gateway -------------------------------------------------------------------------------
 
   void request(std::uint64_t id, std::uint64_t app = 1, std::uint64_t key = 0) {
     post(model::Demand{.request = {id}, .app = {app}, .key = {key}, .arrived = now});
@@ -91,7 +92,7 @@ class Story {
   }
   void connections_closed(ReplicaId id) { post(model::ConnectionsClosed{id}); }
 
-  // --- the cluster ---
+  // --- the cluster -------------------------------------------------------------------------------
 
   void moved(ReplicaId id, model::State to) {
     post(model::ReplicaMoved{.replica = id, .to = to, .port = 9000, .pid = 77});
@@ -119,7 +120,7 @@ class Story {
     moved(id, model::State::Parked);
   }
 
-  // --- time ---
+  // --- time --------------------------------------------------------------------------------------
 
   void pass(Duration time) {
     const Instant end = now + time;
@@ -145,7 +146,7 @@ class Story {
     if (std::exchange(is_busy_asked_, false)) report_busy();
   }
 
-  // --- looking ---
+  // --- looking -----------------------------------------------------------------------------------
 
   model::AppView app(std::uint64_t id = 1) const { return *view_app(*world_, {id}); }
   std::vector<model::ReplicaView> replicas(std::uint64_t app = 0) const {

@@ -1,8 +1,8 @@
 // world: everything control knows. A value without behaviour; steps.h says what changes it.
 //
-// Truth about work in flight is not here but in the slot words, which the gateway changes without asking. What stands
-// here about it (`free_believed`, `idle_since`, `is_serving`) is belief: good enough to decide what to try, and always
-// checked by the slot word when it is tried.
+// Truth about work in flight is not here but in the slot words, which the gateway changes without
+// asking. What stands here about it (`free_believed`, `idle_since`, `is_serving`) is belief: good
+// enough to decide what to try, and always checked by the slot word when it is tried.
 #pragma once
 
 #include <cstdint>
@@ -106,8 +106,8 @@ struct RevisionRecord {
   warmth::WakeEstimate wake_parked{50ms};
 };
 
-// An app. `active` takes new requests, but while `fallback` is set that older revision still does, because the active
-// one has not had a ready replica yet.
+// An app. `active` takes new requests, but while `fallback` is set that older revision still does,
+// because the active one has not had a ready replica yet.
 struct App {
   App(AppId app_id, const model::Revision& first)
       : id(app_id),
@@ -133,7 +133,8 @@ struct App {
   std::string trouble;           // why it cannot start at all; empty: it can
 };
 
-// A replica of an earlier platform start whose revision nobody knows: it only still holds things until it is gone.
+// A replica of an earlier platform start whose revision nobody knows: it only still holds things
+// until it is gone.
 struct Stray {
   model::Lease lease;
   std::optional<std::uint32_t> slot;

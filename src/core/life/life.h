@@ -1,17 +1,19 @@
-// life: when a start has failed, when a replica is unwell, and how long to leave a broken app alone.
+// life: when a start has failed, when a replica is unwell, and how long to leave a broken app
+// alone.
 //
-// Progress. A start has no fixed time limit: it fails when nothing has moved for `progress` (60 s). Strong progress
-// (bytes read, memory grown, an unseen log line) sets the deadline anew. Weak progress (processor time, repeated
-// lines) does too, but only up to ten times `progress` after the last strong sign: a program that prints "waiting" for
-// ever is given up after 10 minutes, one that compiles kernels and reports them is not.
+// Progress. A start has no fixed time limit: it fails when nothing has moved for `progress` (60 s).
+// Strong progress (bytes read, memory grown, an unseen log line) sets the deadline anew. Weak
+// progress (processor time, repeated lines) does too, but only up to ten times `progress` after the
+// last strong sign: a program that prints "waiting" for ever is given up after 10 minutes, one that
+// compiles kernels and reports them is not.
 //
-// Failure budget. Attempts in a row wait 1 s, 2 s, 4 s ... 60 s for each other. When `attempts` have failed the app is
-// failing: it costs nothing and refuses at once, for 30 s, then 60 s ... at most 10 min; after that one probe is let
-// through at the next request. A replica that has proven itself (a reply, or a minute of readiness) clears everything;
-// so do a deploy and a wake.
+// Failure budget. Attempts in a row wait 1 s, 2 s, 4 s ... 60 s for each other. When `attempts`
+// have failed the app is failing: it costs nothing and refuses at once, for 30 s, then 60 s ... at
+// most 10 min; after that one probe is let through at the next request. A replica that has proven
+// itself (a reply, or a minute of readiness) clears everything; so do a deploy and a wake.
 //
-// Worked example with attempts = 3: starts at 0 s, 1 s after the first failure, 2 s after the second; the third failure
-// makes it failing until 30 s later; the probe fails: 60 s.
+// Worked example with attempts = 3: starts at 0 s, 1 s after the first failure, 2 s after the
+// second; the third failure makes it failing until 30 s later; the probe fails: 60 s.
 #pragma once
 
 #include <cstdint>

@@ -35,7 +35,8 @@ bool has_memory(const NodeLoad& load, Bytes wanted) {
   return wanted.count == 0 || load.claimed + wanted <= load.node.memory;
 }
 
-// The pool of this node that takes `need`: the one with the fewest free that are enough, then the first.
+// The pool of this node that takes `need`: the one with the fewest free that are enough, then the
+// first.
 const model::AcceleratorPool* find_room(const NodeLoad& load, const model::AcceleratorNeed& need) {
   const model::AcceleratorPool* best = nullptr;
   for (const model::AcceleratorPool& pool : load.node.pools) {

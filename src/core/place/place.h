@@ -1,13 +1,16 @@
 // place: chooses where a replica runs.
 //
-// Filters say whether a node may hold it; scores say how well. Every filter has a name in plain English, and a refusal
-// says for each node which one refused: that text is what the user reads in `kelvin explain` and in a 503.
+// Filters say whether a node may hold it; scores say how well. Every filter has a name in plain
+// English, and a refusal says for each node which one refused: that text is what the user reads in
+// `kelvin explain` and in a 503.
 //
-// The wishes of an app are tried in the order it wrote them; within a wish the fullest node that fits wins, so that large
-// wishes find whole nodes free, and equal nodes are settled by the lowest id. Accelerators are the lowest free indices.
+// The wishes of an app are tried in the order it wrote them; within a wish the fullest node that
+// fits wins, so that large wishes find whole nodes free, and equal nodes are settled by the lowest
+// id. Accelerators are the lowest free indices.
 //
-// Example: nodes a (4 h100, 1 free) and b (4 h100, 3 free); [h100] goes to a, [h100:2] to b, and [h100:4] is refused:
-// "a: not enough free accelerators (1 of 4 h100 free, 4 wanted); b: not enough free accelerators (3 of 4 ...)".
+// Example: nodes a (4 h100, 1 free) and b (4 h100, 3 free); [h100] goes to a, [h100:2] to b, and
+// [h100:4] is refused: "a: not enough free accelerators (1 of 4 h100 free, 4 wanted); b: not enough
+// free accelerators (3 of 4 ...)".
 #pragma once
 
 #include <cstdint>
@@ -34,7 +37,8 @@ struct NodeLoad {
 };
 using Nodes = std::map<NodeId, NodeLoad>;
 
-// Leases never overlap: taking what is taken, or giving back what is not, is a bug and ends the program.
+// Leases never overlap: taking what is taken, or giving back what is not, is a bug and ends the
+// program.
 void take(NodeLoad& load, const model::Lease& lease);
 void give_back(NodeLoad& load, const model::Lease& lease);
 // For leases that come from outside: false where part of it is taken or does not exist.
@@ -55,8 +59,8 @@ struct Answer {
 
 [[nodiscard]] Answer pick_place(const Nodes& nodes, const Wish& wish);
 
-// What no waiting can mend: the sentence that says why no node could hold it even if all were up and empty; nothing
-// where one could.
+// What no waiting can mend: the sentence that says why no node could hold it even if all were up
+// and empty; nothing where one could.
 [[nodiscard]] std::optional<std::string> why_never(const Nodes& nodes, const Wish& wish);
 
 }  // namespace kelvin::place

@@ -35,7 +35,8 @@ bool is_cheaper(const Option& a, const Option& b) {
   return a.candidate->replica < b.candidate->replica;
 }
 
-// Takes options from the cheapest on until `missing` is freed; false where all together are too few.
+// Takes options from the cheapest on until `missing` is freed; false where all together are too
+// few.
 bool take_cheapest(std::vector<Option> options, std::uint64_t missing, Plan& plan) {
   std::sort(options.begin(), options.end(), is_cheaper);
   for (const Option& option : options) {
@@ -59,7 +60,8 @@ std::vector<Option> accelerator_options(const Shortage& shortage,
   return options;
 }
 
-// Stopping what was to be parked anyway costs only the difference; what is stopped already has freed its memory.
+// Stopping what was to be parked anyway costs only the difference; what is stopped already has
+// freed its memory.
 std::vector<Option> memory_options(const Shortage& shortage,
                                    const std::vector<Candidate>& candidates, const Plan& plan) {
   std::vector<Option> options;

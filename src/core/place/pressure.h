@@ -1,12 +1,14 @@
 // pressure: what to cool when somebody waits for an accelerator or for host memory.
 //
-// A warm replica that is idle can be parked, which frees its accelerators, or stopped, which frees its host memory too;
-// a parked one can be stopped. Each has a loss (see warmth.h). Those with the smallest loss per unit of what is missing
-// go first, until enough is freed; busy replicas are no candidates, so nobody with work is ever a victim.
+// A warm replica that is idle can be parked, which frees its accelerators, or stopped, which frees
+// its host memory too; a parked one can be stopped. Each has a loss (see warmth.h). Those with the
+// smallest loss per unit of what is missing go first, until enough is freed; busy replicas are no
+// candidates, so nobody with work is ever a victim.
 //
-// Example: 1 cpu is missing on a node where x (idle for 2 s, loss 0.7), y (idle for 60 s, loss 0.03) and z (parked) stand:
-// y is parked. Were 1 GiB of host memory missing as well, z would be stopped in addition if its loss per byte is smaller
-// than that of stopping y instead of parking it.
+// Example: 1 cpu is missing on a node where x (idle for 2 s, loss 0.7), y (idle for 60 s, loss
+// 0.03) and z (parked) stand: y is parked. Were 1 GiB of host memory missing as well, z would be
+// stopped in addition if its loss per byte is smaller than that of stopping y instead of parking
+// it.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +39,9 @@ struct Victim {
   Relief relief = Relief::Park;
 };
 
-// The cheapest set that makes room for the wish on some node; empty where no set does, or where there is room already.
-// `nodes` is the load as it will be when everything that already goes has gone.
+// The cheapest set that makes room for the wish on some node; empty where no set does, or where
+// there is room already. `nodes` is the load as it will be when everything that already goes has
+// gone.
 [[nodiscard]] std::vector<Victim> pick_victims(const Nodes& nodes, const Wish& wish,
                                                const std::vector<Candidate>& candidates);
 

@@ -26,9 +26,9 @@
 //   = 419 s Without parking (`park: never`): warm -> cold at 22.05 / 1.05 = 21 s of a held
 //   accelerator instead of 2 s.
 //
-// A tier whose line is nowhere the lowest after 2 s is skipped. Nothing cools before 2 s, so that two apps
-// that take turns on one accelerator do not thrash; nothing is held for more than an hour on the
-// strength of a formula.
+// A tier whose line is nowhere the lowest after 2 s is skipped. Nothing cools before 2 s, so that
+// two apps that take turns on one accelerator do not thrash; nothing is held for more than an hour
+// on the strength of a formula.
 #pragma once
 
 #include <cstdint>
@@ -51,8 +51,9 @@ struct WakeTimes {
 
 // What is expected before anything was measured.
 [[nodiscard]] WakeTimes prior_wake_times(bool is_cpu);
-// A wake from parked that was never measured is taken to be at most a quarter of a start: a program that starts in 20 ms
-// would otherwise never be parked, and nobody would ever learn that it resumes in 1 ms.
+// A wake from parked that was never measured is taken to be at most a quarter of a start: a program
+// that starts in 20 ms would otherwise never be parked, and nobody would ever learn that it resumes
+// in 1 ms.
 [[nodiscard]] Duration unmeasured_parked(Duration prior, Duration cold);
 
 // Takes in one measurement: the first replaces the prior, later ones weigh 30 %.
