@@ -10,16 +10,18 @@
 
 #include "ports/clock.h"
 #include "ports/cluster.h"
+#include "ports/control.h"
 #include "ports/data_plane.h"
 #include "ports/store.h"
 
 namespace kelvin::shell {
 
+// Every look at it takes a millisecond, so that what comes later is later.
 class FakeClock final : public ports::Clock {
  public:
-  Instant now() const override { return {ns.load()}; }
+  Instant now() const override { return {ns.fetch_add(1'000'000)}; }
   std::int64_t unix_ns(Instant at) const override { return at.ns + 1'000; }
-  std::atomic<std::int64_t> ns{1'000'000'000};
+  mutable std::atomic<std::int64_t> ns{1'000'000'000};
 };
 
 // Moves every replica through its life as soon as it is asked to.
@@ -70,8 +72,9 @@ class FakeDataPlane final : public ports::DataPlane {
   void close_connections(ReplicaId replica) override {
     note([&] { closed.push_back(replica); });
   }
+  // One loop that never has anything to report.
   void ask_busy() override {
-    note([&] { busy_asked += 1; });
+    control->post(model::BusyMeasured{.loop = 0, .complete_up_to = clock->now(), .entries = {}});
   }
 
   template <class Condition>
@@ -84,7 +87,8 @@ class FakeDataPlane final : public ports::DataPlane {
   std::vector<model::Handover> handovers;
   std::vector<model::RefuseRequest> refusals;
   std::vector<ReplicaId> closed;
-  int busy_asked = 0;
+  ports::Control* control = nullptr;
+  const ports::Clock* clock = nullptr;
 
  private:
   template <class Change>

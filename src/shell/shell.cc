@@ -131,7 +131,7 @@ void Shell::run() {
 
 void Shell::tell_whether_empty() {
   const std::scoped_lock lock(mutex_);
-  if (!is_ending_ || !control::view_replicas(*world_, AppId{}).empty()) return;
+  if (!is_ending_ || !control::is_at_rest(*world_)) return;
   is_empty_ = true;
   ended_.notify_all();
 }

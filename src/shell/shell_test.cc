@@ -23,6 +23,8 @@ class ShellTest : public testing::Test {
   ShellTest() {
     model::Node node{.id = {1}, .name = "here", .memory = 8_GiB, .pools = {{"cpu", 4, {}}}};
     cluster.found.push_back(model::NodeChanged{node});
+    data_plane.control = &shell;
+    data_plane.clock = &clock;
   }
 
   void start() {
