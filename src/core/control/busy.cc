@@ -63,8 +63,8 @@ void collect_usage(Step& step) {
   // At the end nobody will come back for what is not yet due.
   const bool is_last = step.world.is_shutting_down && step.world.replicas.empty();
   if (!is_last && step.now < step.world.meter.next_due()) return;
-  meter::Collected collected = step.world.meter.collect(
-      step.now, is_last ? meter::Reach::Everything : meter::Reach::Due);
+  meter::Collected collected =
+      step.world.meter.collect(step.now, is_last ? meter::Reach::Everything : meter::Reach::Due);
   if (!collected.batch.rows.empty()) step.emit(model::AppendUsage{std::move(collected.batch)});
   if (collected.ask_busy) step.emit(model::AskBusy{});
 }
