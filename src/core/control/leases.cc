@@ -9,7 +9,9 @@
 //   1. takes accelerators out of `open`, if they suffice: it starts;
 //   2. else claims them in `future`: it waits, and nobody behind it can take them away;
 //   3. else has idle replicas cooled (place/pressure.h) and claims what they will give back;
-//   4. else waits, and says for what. When an idle replica has not been idle for long enough, or a
+//   4. else, where it is parked and another node could hold a fresh one, stays parked and a start is
+//      planned in its place;
+//   5. else waits, and says for what. When an idle replica has not been idle for long enough, or a
 //      busy one may become idle, an alarm brings everybody back here.
 #include <algorithm>
 
@@ -216,7 +218,31 @@ void keep_waiting(Step& step, Replica& replica, const std::string& why) {
   decide(step, about(replica), "wait", why);
 }
 
-// The four cases at the top of this file. The replica may be gone afterwards.
+// A parked replica can only come back on its own node. What fills that node may stay for ever, such
+// as replicas that `min` keeps warm, so where another node has room, or can be given room, a cold
+// start is planned instead.
+bool start_elsewhere(Step& step, Picture& picture, App& app, Replica& replica) {
+  if (replica.state != State::Parked) return false;
+  const RevisionId revision = replica.revision->id;
+  if (why_no_start(step, app, revision)) return false;
+  const model::AppSpec& spec = replica.revision->spec;
+  const place::Wish wish{.needs = spec.needs, .memory = spec.memory, .only = {}};
+  const bool has_place = place::pick_place(picture.future, wish).lease.has_value();
+  if (!has_place) {
+    const auto candidates = find_candidates(step, replica, picture);
+    if (place::pick_victims(picture.future, wish, candidates).empty()) return false;
+  }
+  const Purpose purpose = replica.purpose;
+  const std::string why = "its node has no room for it, and another has";
+  give_up_plan(step, replica, why);
+  return plan_start(
+      step, app,
+      {.revision = revision,
+       .purpose = purpose,
+       .why = "the parked " + model::to_text(replica.id) + " cannot come back: " + why});
+}
+
+// The five cases at the top of this file. The replica may be gone afterwards.
 void settle_one(Step& step, Picture& picture, Replica& replica) {
   App& app = step.world.apps.at(replica.app);
   if (must_wait_for_port(step.world, app, replica)) {
@@ -241,7 +267,7 @@ void settle_one(Step& step, Picture& picture, Replica& replica) {
   if (answer.lease) {
     claim(picture, *answer.lease);
     keep_waiting(step, replica, "waits for accelerators that are being given back: " + refusal);
-  } else {
+  } else if (!start_elsewhere(step, picture, app, replica)) {
     keep_waiting(step, replica, "waits for accelerators: " + refusal);
     if (replica.purpose == Purpose::Rollout) make_way(step, app, picture.future, wanted.wish());
   }

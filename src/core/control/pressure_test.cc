@@ -178,6 +178,28 @@ TEST(Pressure, AVictimThatIsCalledWaitsItsTurn) {
   EXPECT_EQ(core.story.state(core.holder), State::Resuming);
 }
 
+TEST(Pressure, AParkedReplicaWhoseNodeStaysFullIsReplacedOnAnother) {
+  model::AppSpec kept = OneCore::strict("kept");
+  kept.scale.replicas_min = 1;
+  OneCore core;
+  core.story.pass(3s);
+  core.story.post(model::ParkAsked{{1}});
+  core.story.finish_parking(core.holder);
+  core.story.deploy(3, kept);
+  core.story.becomes_ready(core.story.last_started());
+  core.story.request(2, 1);
+  EXPECT_EQ(core.story.started.size(), 2u) << "there is no other node to go to";
+  model::Node other = Story::node({.cpus = 1});
+  other.id = {2};
+  other.name = "n2";
+  core.story.post(model::NodeChanged{other});
+  ASSERT_EQ(core.story.started.size(), 3u);
+  EXPECT_EQ(core.story.started[2].lease.node, NodeId{2});
+  EXPECT_EQ(core.story.state(core.holder), State::Parked);
+  core.story.becomes_ready(core.story.last_started());
+  EXPECT_TRUE(core.story.handover_of(2));
+}
+
 TEST(Pressure, FirstComeFirstServed) {
   Story story({.cpus = 2});
   model::AppSpec both = Story::spec("both");
