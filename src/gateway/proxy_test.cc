@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <regex>
 
 #include "gateway/testbed.h"
 #include "os/thread.h"
@@ -38,8 +37,7 @@ TEST(Proxy, KeepsConnectionsOnBothSides) {
   EXPECT_EQ(first.body, "one");
   EXPECT_EQ(first.field("X-From"), "replica");
   EXPECT_EQ(first.field("Kelvin-Request-Id"), "q3-0-1");
-  EXPECT_TRUE(std::regex_match(first.field("Server-Timing"), std::regex("ttfb;dur=\\d+\\.\\d{3}")))
-      << first.head;
+  EXPECT_EQ(shape_of(first.field("Server-Timing")), "ttfb;dur=#.#");
   EXPECT_EQ(first.field("Kelvin-Cold-Start"), "");
   client.send(get("/second"));
   EXPECT_TRUE(upstream.read_request().starts_with("GET /second "));

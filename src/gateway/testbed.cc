@@ -296,9 +296,9 @@ void Testbed::hand_over(const model::Demand& demand, const model::RouteReplica& 
 }
 
 void Testbed::wait_for_in_flight(std::uint64_t number, std::uint32_t count) {
-  const auto until = std::chrono::steady_clock::now() + kPatience;
+  const Instant until = clock.now() + kPatience;
   while (word_of(number).in_flight != count) {
-    KELVIN_CHECK(std::chrono::steady_clock::now() < until);
+    KELVIN_CHECK(clock.now() < until);
     settle();
   }
 }
@@ -307,6 +307,15 @@ model::Key make_key(std::uint64_t id, const std::string& text, model::Scopes sco
   model::Key key{.id = {id}, .name = "test", .prefix = text.substr(3, 8), .scopes = scopes};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), key.hash.data());
   return key;
+}
+
+std::string shape_of(std::string_view text) {
+  std::string shape;
+  for (const char c : text) {
+    const bool is_digit = c >= '0' && c <= '9';
+    if (!is_digit || !shape.ends_with('#')) shape += is_digit ? '#' : c;
+  }
+  return shape;
 }
 
 std::string get(std::string_view path, std::string_view host, std::string_view fields) {

@@ -189,6 +189,8 @@ class Testbed {
 };
 
 model::Key make_key(std::uint64_t id, const std::string& text, model::Scopes scopes);
+// The text with every run of digits as one '#'.
+std::string shape_of(std::string_view text);
 std::string get(std::string_view path, std::string_view host = "echo.localhost",
                 std::string_view fields = "");
 std::string post(std::string_view path, std::string_view body,

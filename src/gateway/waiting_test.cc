@@ -1,8 +1,6 @@
 // Tests of requests that wait: what control is told, and what it may answer.
 #include <gtest/gtest.h>
 
-#include <regex>
-
 #include "gateway/testbed.h"
 
 namespace kelvin::gateway::testbed {
@@ -29,10 +27,9 @@ TEST(Waiting, EndsWithAHandover) {
   const Reply reply = client.read_reply();
   EXPECT_EQ(reply.body, "warm at last");
   EXPECT_EQ(reply.field("Kelvin-Cold-Start"), "cold");
-  EXPECT_TRUE(std::regex_match(
-      reply.field("Server-Timing"),
-      std::regex("queue;dur=0.210, start;dur=12.000, load;dur=1500.000, ttfb;dur=\\d+\\.\\d{3}")))
-      << reply.head;
+  const std::string timing = reply.field("Server-Timing");
+  EXPECT_TRUE(timing.starts_with("queue;dur=0.210, start;dur=12.000, load;dur=1500.000, ttfb;dur="))
+      << timing;
   EXPECT_EQ(bed.gateway->metrics().requests_waiting, 0u);
   EXPECT_EQ(bed.gateway->metrics().cold_starts, 1u);
   client.send(get("/warm"));

@@ -154,15 +154,22 @@ Outcome read_field(std::string_view line, Field& field) {
   return kDone;
 }
 
-// All fields from `from` to the empty line; sets head.bytes.
-Outcome read_fields(std::string_view bytes, const Limits& limits, std::size_t from, Head& head,
-                    Seen& seen) {
+// What a head is read from: `from` is where its first field begins.
+struct Source {
+  std::string_view bytes;
+  const Limits& limits;
+  std::size_t from = 0;
+};
+
+// All fields up to the empty line; sets head.bytes.
+Outcome read_fields(const Source& source, Head& head, Seen& seen) {
+  std::size_t from = source.from;
   for (;;) {
-    const Line line = line_at(bytes, from, limits.head_bytes_max);
+    const Line line = line_at(source.bytes, from, source.limits.head_bytes_max);
     if (line.outcome.parsed != Parsed::Done) return line.outcome;
     from = line.next;
     if (line.text.empty()) break;
-    if (head.fields.size() == limits.fields_max)
+    if (head.fields.size() == source.limits.fields_max)
       return refuse(431, "The message has too many header fields.");
     Field field;
     if (const Outcome read = read_field(line.text, field); read.parsed != Parsed::Done) return read;
@@ -340,7 +347,7 @@ Outcome parse_request(std::string_view bytes, const Limits& limits, RequestHead&
   if (const Outcome read = read_request_line(line.text, limits, head); read.parsed != Parsed::Done)
     return read;
   Seen seen;
-  if (const Outcome read = read_fields(bytes, limits, line.next, head, seen);
+  if (const Outcome read = read_fields({bytes, limits, line.next}, head, seen);
       read.parsed != Parsed::Done)
     return read;
   if (head.is_chunked && head.minor_version == 0)
@@ -362,7 +369,7 @@ Outcome parse_response(std::string_view bytes, const Limits& limits, ResponseHea
   if (const Outcome read = read_status_line(line.text, head); read.parsed != Parsed::Done)
     return read;
   Seen seen;
-  if (const Outcome read = read_fields(bytes, limits, line.next, head, seen);
+  if (const Outcome read = read_fields({bytes, limits, line.next}, head, seen);
       read.parsed != Parsed::Done)
     return as_upstream(read);
   if (head.is_chunked && head.minor_version == 0)
