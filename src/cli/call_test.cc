@@ -135,7 +135,7 @@ TEST_F(CallTest, AHeadThatPromisesAnErrorOfOursIsOne) {
   run_.run("call gemma");
   EXPECT_EQ(run_.exit, ExitCode::Failed);
   EXPECT_EQ(run_.out, "");
-  EXPECT_EQ(run_.err, "kelvin: no place: every h100 is taken.\nNext: try again later\n");
+  EXPECT_EQ(run_.err, "kelvin: every h100 is taken.\nNext: try again later\n");
 }
 
 TEST_F(CallTest, AReplyThatBreaksOffSaysWhereToLook) {

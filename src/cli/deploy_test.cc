@@ -56,7 +56,7 @@ class DeployTest : public ::testing::Test {
     return {
         .status = 409,
         .body =
-            R"({"title":"Content is missing","status":409,"code":"content_missing","detail":"It is not here.","next":"Upload it.","complaints":null,"missing":[)" +
+            R"({"title":"Conflict","status":409,"code":"content_missing","detail":"It is not here.","next":"Upload it.","complaints":null,"missing":[)" +
             list + "]}",
         .type = "application/problem+json"};
   }
@@ -139,7 +139,7 @@ TEST_F(DeployTest, ListsTheServersFaultsTheSameWay) {
       "POST /api/v1/deploy",
       {{.status = 422,
         .body =
-            R"({"title":"The app file is wrong","status":422,"code":"app_file_invalid","detail":"Nothing was changed.","next":"Mend it.",)"
+            R"({"title":"Unprocessable Content","status":422,"code":"app_file_invalid","detail":"The app file has mistakes.","next":"Correct the file and deploy again; nothing has changed.",)"
             R"("complaints":[{"file":"kelvin.yaml","line":2,"column":11,"found":"./run.sh","expected":"a program","message":"command not found: './run.sh'"}]})",
         .type = "application/problem+json"}});
   expect_golden("deploy_server_faults.txt",

@@ -77,8 +77,17 @@ std::string list(const std::string& name, const std::string& values) {
   return object(name, "[" + values + "]");
 }
 
-ScriptedAnswer refusal(int status, const std::string& code, const std::string& title,
-                       const std::string& detail, const std::string& next) {
+// As the API says no.
+struct Problem {
+  int status = 0;
+  std::string code;
+  std::string title;
+  std::string detail;
+  std::string next;
+};
+
+ScriptedAnswer refusal(const Problem& problem) {
+  const auto& [status, code, title, detail, next] = problem;
   return {.status = status,
           .body = R"({"type":"about:blank","title":")" + title + R"(","status":)" +
                   std::to_string(status) + R"(,"code":")" + code + R"(","detail":")" + detail +
@@ -112,9 +121,9 @@ class VerbsTest : public ::testing::Test {
     server_.script("GET /api/v1/apps/whisper", {{.body = R"({"app":)" + string(kWhisper) +
                                                          R"(,"revisions":[],"replicas":[]})"}});
     server_.script("GET /api/v1/apps/nope",
-                   {refusal(404, "app_not_found", "No such app",
-                            "There is no app named \\\"nope\\\" in workspace default.",
-                            "List apps with: kelvin apps.")});
+                   {refusal({404, "app_not_found", "Not Found",
+                             "There is no app named \\\"nope\\\" in workspace default.",
+                             "List apps with: kelvin apps."})});
     server_.script("GET /api/v1/replicas", {{.body = list("replicas", kReplicas)}});
     server_.script("GET /api/v1/replicas?app=tiny", {{.body = list("replicas", "")}});
     server_.script("GET /api/v1/decisions?app=gemma", {{.body = list("decisions", kDecisions)}});
@@ -282,28 +291,28 @@ TEST_F(VerbsTest, Refusals) {
   struct Case {
     int status;
     const char* code;
-    const char* title;
+    const char* detail;
   };
   std::string text;
-  for (const Case& one : {Case{400, "bad_request", "Bad request"},
-                          {401, "no_key", "No key"},
-                          {403, "wrong_scope", "Not allowed"},
-                          {404, "app_not_found", "No such app"},
-                          {408, "timeout", "Timed out"},
-                          {409, "conflict", "Conflict"},
-                          {422, "invalid", "Invalid"},
-                          {429, "too_many", "Too many requests"},
-                          {500, "internal", "A bug of ours"},
-                          {503, "no_place", "No replica can be started"},
-                          {504, "no_progress", "The start made no progress"}}) {
+  for (const Case& one : {Case{400, "bad_request", "The body is no JSON object."},
+                          {401, "no_key", "The key is not known."},
+                          {403, "wrong_scope", "The key 'ci' may call apps only."},
+                          {404, "app_not_found", "There is no app 'gemma'."},
+                          {408, "timeout", "The body took too long."},
+                          {409, "conflict", "The app is being deleted."},
+                          {422, "invalid", "The revision must be a number."},
+                          {429, "too_many", "16 log streams are followed already."},
+                          {500, "internal", "The store could not be written: disk I/O error."},
+                          {503, "no_place", "No node has an h100."},
+                          {504, "no_progress", "The start made no progress for 60 s."}}) {
     server_.script("POST /api/v1/apps/gemma/wake",
-                   {refusal(one.status, one.code, one.title, "Why it is so.", "What to do.")});
+                   {refusal({one.status, one.code, "Title", one.detail, "What to do."})});
     text +=
         "# " + std::to_string(one.status) + "\n" + told("wake gemma") + told("wake gemma --json");
   }
   run_.variables.erase("KELVIN_TOKEN");
   server_.script("POST /api/v1/apps/gemma/wake",
-                 {refusal(401, "no_key", "No key", "The API needs a key.", "Send one.")});
+                 {refusal({401, "no_key", "Unauthorized", "The API needs a key.", "Send one."})});
   text += "# 401 without a key\n" + told("wake gemma");
   expect_golden("refusals.txt", text);
 }
@@ -349,7 +358,7 @@ TEST_F(VerbsTest, Logs) {
   server_.script("GET /api/v1/apps/gemma/logs", {{.body = "", .type = "application/x-ndjson"}});
   text += told("logs gemma");
   server_.script("GET /api/v1/apps/gemma/logs",
-                 {refusal(404, "app_not_found", "No such app", "There is none.", "List apps.")});
+                 {refusal({404, "app_not_found", "Not Found", "There is none.", "List apps."})});
   expect_golden("logs.txt", text + told("logs gemma"));
 }
 

@@ -323,8 +323,9 @@ Failure read_problem(int status, std::string_view body) {
     return failure;
   }
   failure.code = text(answer, "code");
-  failure.what = clause(text(answer, "title"));
-  failure.why = clause(text(answer, "detail"));
+  // The title is no more than the name of the status; the detail is the sentence.
+  failure.what = clause(text(answer, "detail"));
+  if (failure.what.empty()) failure.what = clause(text(answer, "title"));
   failure.next = clause(text(answer, "next"));
   failure.faults = list(answer, "complaints", to_fault);
   failure.missing = texts(answer, "missing");
