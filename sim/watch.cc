@@ -25,6 +25,7 @@ bool is_quiet(const model::Event& event) {
   return std::holds_alternative<model::BusyMeasured>(event) ||
          std::holds_alternative<model::ReplicaProgressed>(event) ||
          std::holds_alternative<model::SlotFree>(event) ||
+         std::holds_alternative<model::Demand>(event) ||
          std::holds_alternative<model::RequestLeft>(event);
 }
 
@@ -41,11 +42,11 @@ void Watch::check(const control::World& world, const model::Event& event,
                   const model::Effects& effects) {
   if (const auto* change = std::get_if<model::NodeChanged>(&event))
     nodes_[change->node.id] = change->node;
+  check_queue(world, event);
   if (is_quiet(event) && std::none_of(effects.begin(), effects.end(), changes_replicas)) return;
   replicas_ = control::view_replicas(world, {});
   check_moves(world);
   check_leases(world);
-  check_queues(world);
   check_max(world, effects);
 }
 
@@ -92,10 +93,13 @@ void Watch::check_leases(const control::World&) const {
   }
 }
 
-void Watch::check_queues(const control::World& world) const {
-  for (const model::AppView& app : control::view_apps(world)) {
-    if (app.waiting > app.revision.spec.queue.requests_max)
-      violate("the queue of " + app.revision.spec.name + " is over its limit");
+// Only a Demand makes a queue longer.
+void Watch::check_queue(const control::World& world, const model::Event& event) {
+  const auto* demand = std::get_if<model::Demand>(&event);
+  if (demand == nullptr) return;
+  const auto app = control::view_app(world, demand->app);
+  if (app && app->waiting > app->revision.spec.queue.requests_max) {
+    violate("the queue of " + app->revision.spec.name + " is over its limit");
   }
 }
 

@@ -19,7 +19,7 @@ class Watch {
  private:
   void check_moves(const control::World& world);
   void check_leases(const control::World& world) const;
-  void check_queues(const control::World& world) const;
+  static void check_queue(const control::World& world, const model::Event& event);
   void check_max(const control::World& world, const model::Effects& effects) const;
 
   std::map<ReplicaId, model::State> states_;

@@ -15,7 +15,7 @@ class AddressTest : public ::testing::Test {
   AddressTest() {
     data_ = (std::filesystem::temp_directory_path() / "kelvin-address-XXXXXX").string();
     EXPECT_NE(::mkdtemp(data_.data()), nullptr);
-    variables_ = {{"HOME", "/home/ada"}, {"KELVIN_DATA", data_}};
+    variables_ = {{"HOME", "/users/ada"}, {"KELVIN_DATA", data_}};
   }
   ~AddressTest() override { std::filesystem::remove_all(data_); }
 
@@ -53,7 +53,7 @@ TEST_F(AddressTest, TheDataFolderIsFlagThenVariableThenTheUsersOwn) {
   EXPECT_EQ(find_data_folder({.data = "/x"}, seeker_), "/x");
   EXPECT_EQ(find_data_folder({}, seeker_), data_);
   variables_.erase("KELVIN_DATA");
-  EXPECT_EQ(find_data_folder({}, seeker_), "/home/ada/.local/share/kelvin");
+  EXPECT_EQ(find_data_folder({}, seeker_), "/users/ada/.local/share/kelvin");
   EXPECT_EQ(find_data_folder({}, {look_up_, true}), "/var/lib/kelvin");
 }
 

@@ -1,8 +1,9 @@
 #include "cli/platform.h"
 
+#include <sys/sysinfo.h>
+
 #include <algorithm>
 #include <atomic>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -48,7 +49,7 @@ bool is_loopback(const std::string& listen) {
 }
 
 std::uint32_t loops_of_this_machine() {
-  return std::clamp(std::thread::hardware_concurrency(), 1U, 16U);
+  return static_cast<std::uint32_t>(std::clamp(::get_nprocs(), 1, 16));
 }
 
 }  // namespace

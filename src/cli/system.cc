@@ -9,6 +9,8 @@
 #include <cstring>
 #include <iostream>
 
+#include "os/clock.h"
+
 namespace kelvin::cli {
 
 namespace {
@@ -42,12 +44,6 @@ void write_out(std::string_view text) {
   std::_Exit(1);
 }
 
-std::int64_t nanoseconds(clockid_t clock) {
-  timespec time{};
-  ::clock_gettime(clock, &time);
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
 bool pause(Duration length) {
   const timespec time{.tv_sec = length.count() / 1'000'000'000,
                       .tv_nsec = length.count() % 1'000'000'000};
@@ -71,8 +67,8 @@ Surroundings system_surroundings() {
   surroundings.can_ask = ::isatty(STDIN_FILENO) == 1;
   surroundings.out_terminal = [] { return describe_terminal(STDOUT_FILENO, variable); };
   surroundings.err_terminal = [] { return describe_terminal(STDERR_FILENO, variable); };
-  surroundings.unix_ms = [] { return nanoseconds(CLOCK_REALTIME) / 1'000'000; };
-  surroundings.now = [] { return Instant{nanoseconds(CLOCK_BOOTTIME)}; };
+  surroundings.unix_ms = os::unix_now_ms;
+  surroundings.now = os::boot_now;
   surroundings.pause = pause;
   surroundings.is_root = ::geteuid() == 0;
   return surroundings;
