@@ -58,6 +58,7 @@ struct Platform::Parts {
   Parts(DataFolder owned_folder, obs::Log& given_log)
       : folder(std::move(owned_folder)), log(given_log) {}
 
+  Status open_all(const PlatformOptions& options);
   Status open_stores(const PlatformOptions& options);
   Status open_cluster(const PlatformOptions& options);
   Status open_gateway(const PlatformOptions& options);
@@ -86,6 +87,14 @@ struct Platform::Parts {
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<api::Api> api;
 };
+
+Status Platform::Parts::open_all(const PlatformOptions& options) {
+  KELVIN_TRY_VOID(open_stores(options));
+  KELVIN_TRY_VOID(open_cluster(options));
+  KELVIN_TRY_VOID(open_gateway(options));
+  KELVIN_TRY_VOID(open_api());
+  return begin();
+}
 
 Status Platform::Parts::open_stores(const PlatformOptions& options) {
   KELVIN_TRY(admin_token, folder.admin_token());
@@ -183,11 +192,11 @@ Platform::~Platform() = default;
 Result<std::unique_ptr<Platform>> Platform::start(const PlatformOptions& options, obs::Log& log) {
   KELVIN_TRY(DataFolder folder, DataFolder::open(options.data));
   auto parts = std::make_unique<Parts>(std::move(folder), log);
-  KELVIN_TRY_VOID(parts->open_stores(options));
-  KELVIN_TRY_VOID(parts->open_cluster(options));
-  KELVIN_TRY_VOID(parts->open_gateway(options));
-  KELVIN_TRY_VOID(parts->open_api());
-  KELVIN_TRY_VOID(parts->begin());
+  if (const Status opened = parts->open_all(options); !opened) {
+    // Nothing is left running by a start that failed; a keeper that has replicas stays with them.
+    if (parts->cluster) (void)parts->cluster->quit_keeper();
+    return tl::unexpected<Error>(opened.error());
+  }
   return std::unique_ptr<Platform>(new Platform(std::move(parts)));
 }
 

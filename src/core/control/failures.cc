@@ -97,8 +97,22 @@ model::Refusal failing_refusal(const App& app, const RevisionRecord& record, Ins
           .retry_after = wait};
 }
 
+namespace {
+
+// Who asked for a ready replica wants one after the first failed start too, until the budget is spent.
+void wake_again(Step& step, App& app, RevisionId revision) {
+  const bool is_wanted = !app.is_deleted && app.active == revision && may_start_things(step.world);
+  if (!is_wanted || record_at(app, revision).budget.is_failing()) return;
+  const Census census = take_census(step.world, app);
+  if (census.ready + census.coming > 0) return;
+  wake_one(step, app, Purpose::Wake, "somebody asked for it, and the last start failed");
+}
+
+}  // namespace
+
 void replica_gone(Step& step, Replica& replica, const model::Exit& exit) {
   App& app = step.world.apps.at(replica.app);
+  const bool was_asked_for = replica.purpose == Purpose::Wake;
   const RevisionId revision = replica.revision->id;
   const bool is_failed = is_failure(replica, exit);
   const bool is_counted = is_failed && counts(record_at(app, revision).budget, replica);
@@ -114,6 +128,7 @@ void replica_gone(Step& step, Replica& replica, const model::Exit& exit) {
   forget_replica(step, replica);
   if (was_routed) publish_route(step, app);
   if (is_counted) start_failed(step, app, revision, exit);
+  if (is_counted && was_asked_for) wake_again(step, app, revision);
   replica_left(step, app);
 }
 

@@ -124,6 +124,17 @@ TEST(FailedStart, HealsAtOnceWhenSomebodyWakesIt) {
   EXPECT_EQ(story.app().condition, model::Condition::Starting);
 }
 
+TEST(FailedStart, OfAWakeIsTriedAgainUntilTheBudgetIsSpent) {
+  Story story;
+  story.deploy(1);
+  story.post(model::WakeAsked{.app = {1}});
+  spend_budget(story, kExited);
+  EXPECT_EQ(story.started.size(), 3u);
+  EXPECT_EQ(story.app().condition, model::Condition::Failing);
+  story.pass(600s);
+  EXPECT_EQ(story.started.size(), 3u) << "nobody asks for it any more";
+}
+
 TEST(FailedStart, IsNotBilled) {
   Story story;
   story.deploy(1);
