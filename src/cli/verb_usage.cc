@@ -29,7 +29,8 @@ ExitCode show_usage(Session& session, const UsageWanted& wanted) {
     return ExitCode::Ok;
   }
   session.print(render_usage(*usage, session.page()));
-  if (usage->sums.empty()) session.say("There is no usage in this time.\n");
+  if (usage->sums.empty())
+    session.say("There is no usage in this time. Work shows here within 10 seconds.\n");
   return ExitCode::Ok;
 }
 
