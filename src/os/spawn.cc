@@ -128,11 +128,16 @@ Result<Pipe> make_pipe() {
 }
 
 // Group folders that the child must join by itself: v1 always, v2 only where clone3 cannot do it.
+//
+// On v1 the child moves as a thread ("tasks"), of which it has one. The kernel then skips the lock against changing
+// thread groups, whose writer waits for an RCU grace period, some 12 ms (cgroup_procs_write_start in
+// kernel/cgroup/cgroup.c). v2 has no such file.
 Result<std::vector<Fd>> open_joins(const CgroupPaths& paths, bool with_unified) {
   std::vector<Fd> joins;
   for (const std::string& path : paths.all()) {
     if (path == paths.unified && !with_unified) continue;
-    KELVIN_TRY(Fd file, open_file(path + "/cgroup.procs", O_WRONLY));
+    const bool is_unified = path == paths.unified;
+    KELVIN_TRY(Fd file, open_file(path + (is_unified ? "/cgroup.procs" : "/tasks"), O_WRONLY));
     joins.push_back(std::move(file));
   }
   return joins;
