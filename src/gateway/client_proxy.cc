@@ -264,14 +264,16 @@ void Client::begin_reply(const http::ResponseHead& head) {
   e.head_is_done = true;
   e.status = head.status;
   e.reply_body = BodyReader(framing, head.content_length.value_or(0));
-  e.upstream_stays = head.keeps_alive && framing != http::Framing::UntilClose;
+  e.is_sse = http::same_name(value_of(head, "Content-Type").substr(0, 17), "text/event-stream");
+  // After an event stream cpp-httplib (in llama-server) closes without having said so, a moment after the last chunk:
+  // a request sent in that moment could not be tried again. A fresh connection costs far less than a stream.
+  e.upstream_stays = head.keeps_alive && framing != http::Framing::UntilClose && !e.is_sse;
   e.upstream_idle = kept_for(head, loop_.limits().upstream_idle_time);
   const bool is_measured = framing == http::Framing::None || framing == http::Framing::Length;
   e.reply_form.framing = is_measured ? framing
                          : e.is_old  ? http::Framing::UntilClose
                                      : http::Framing::Chunked;
   e.reply_form.length = head.content_length.value_or(0);
-  e.is_sse = http::same_name(value_of(head, "Content-Type").substr(0, 17), "text/event-stream");
   // A body that is still coming in cannot be told from the next request once the reply has ended.
   e.closes = !e.keeps_alive || is_drained_ || !(e.body_is_held || e.body.is_done()) ||
              e.reply_form.framing == http::Framing::UntilClose;
@@ -332,7 +334,9 @@ Client::Went Client::upstream_broke(std::string detail) {
     connect_failed(std::move(detail));
     return Went::On;
   }
-  suspect(model::Suspicion::BrokenReply, detail);
+  // A kept connection may end in the moment in which it is used again; that says nothing about the replica's health.
+  const bool is_hang_up = upstream_ != nullptr && upstream_->is_reused && !e.head_is_done;
+  if (!is_hang_up) suspect(model::Suspicion::BrokenReply, detail);
   const bool had_head = e.head_is_done;
   leave_replica(false);
   const model::Refusal refusal{.status = 502,

@@ -371,6 +371,42 @@ TEST(Proxy, SaysABrokenStreamInTheStream) {
   EXPECT_TRUE(rest.ends_with("}}\n\n\r\n")) << rest;
 }
 
+TEST(Proxy, KeepsNoConnectionThatCarriedAnEventStream) {
+  Testbed bed;
+  ScriptedReplica replica;
+  bed.set_app("echo", {bed.open_replica(1, replica.port())});
+  Wire client = bed.connect();
+  client.send(get("/events"));
+  Wire stream = replica.accept();
+  stream.read_request();
+  stream.send(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "9\r\ndata: a\n\n\r\n0\r\n\r\n");
+  EXPECT_EQ(client.read_reply().body, "data: a\n\n");
+  client.send(get("/"));
+  Wire fresh = replica.accept();
+  fresh.read_request();
+  fresh.send(ok("two"));
+  EXPECT_EQ(client.read_reply().body, "two");
+}
+
+TEST(Proxy, AHangUpOfAKeptConnectionIsNoSuspicion) {
+  Testbed bed;
+  ScriptedReplica replica;
+  bed.set_app("echo", {bed.open_replica(1, replica.port())});
+  Wire client = bed.connect();
+  client.send(get("/"));
+  Wire upstream = replica.accept();
+  upstream.read_request();
+  upstream.send(ok("one"));
+  EXPECT_EQ(client.read_reply().body, "one");
+  client.send(get("/"));
+  upstream.read_request();
+  upstream.close();
+  EXPECT_EQ(client.read_reply().status, 502) << "a byte was sent, so it is not tried again";
+  EXPECT_EQ(bed.control.count<model::ReplicaSuspected>(), 0u);
+}
+
 TEST(Proxy, UsesAFreshConnectionWhenTheKeptOneHasEnded) {
   Testbed bed;
   ScriptedReplica replica;

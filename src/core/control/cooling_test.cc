@@ -162,6 +162,19 @@ TEST(Cooling, LetsAParkThroughAndResumesAtOnce) {
   EXPECT_TRUE(warm.story.handover_of(2));
 }
 
+TEST(Cooling, ResumesTheOnlyReplicaThatMaxAllowsForARequestThatCameWhileItParked) {
+  Warm warm;
+  warm.story.post(model::ScaleChanged{.app = {1}, .replicas_min = 0, .replicas_max = 1});
+  warm.story.post(model::ParkAsked{{1}});
+  warm.story.connections_closed(warm.id);
+  warm.story.request(2);
+  EXPECT_TRUE(warm.story.resumed.empty());
+  warm.story.moved(warm.id, State::Parked);
+  ASSERT_EQ(warm.story.resumed.size(), 1u);
+  warm.story.moved(warm.id, State::Ready);
+  EXPECT_TRUE(warm.story.handover_of(2));
+}
+
 TEST(Cooling, StaysWarmWhenParkingFails) {
   Warm warm;
   warm.story.pass(2s);

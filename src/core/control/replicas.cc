@@ -93,7 +93,9 @@ void became_parked(Step& step, App& app, Replica& replica) {
   const bool wakes_again = std::exchange(replica.wakes_again, false);
   if (!wakes_again || (app.queue.is_empty() && replica.purpose == Purpose::Demand)) {
     arm_cooling(step, app, replica);
-    return;
+    // Where it was the last one that `max` allows, a request that came while it was being parked had to wait for its
+    // lease.
+    return serve_queue(step, app);
   }
   plan_resume(step, replica, replica.purpose, "a request came while it was being parked");
 }
