@@ -18,8 +18,9 @@ class BodyReader {
     std::string_view payload;  // what the body holds among the bytes given
     std::size_t consumed =
         0;  // bytes that belong to the body; what lies behind belongs to the next message
-    bool is_refused = false;  // the framing is broken
-    std::string_view why;     // with is_refused: a sentence
+    std::span<const http::Field> trailers;  // with the body's end
+    bool is_refused = false;                // the framing is broken
+    std::string_view why;                   // with is_refused: a sentence
   };
   // Reads `bytes` in place: the payload of several chunks is moved together at the front. Takes all there is, up to the
   // body's end.

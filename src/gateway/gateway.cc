@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "base/check.h"
-#include "gateway/client.h"
+#include "gateway/client_connection.h"
+#include "gateway/h1_upstream.h"
 #include "gateway/loop.h"
-#include "gateway/upstream.h"
 #include "os/system_error.h"
 
 namespace kelvin::gateway {

@@ -74,7 +74,9 @@ void append_framing(std::string& out, const BodyOut& body) {
 }
 
 // RFC 7239: an IPv6 address stands in brackets and quotes.
-void append_forwarded(std::string& out, const http::RequestHead& head, std::string_view address) {
+void append_forwarded(std::string& out, const http::RequestHead& head,
+                      const Forwarding& forwarding) {
+  const std::string_view address = forwarding.client_address;
   const bool is_v6 = address.find(':') != std::string_view::npos;
   out += is_v6 ? "Forwarded: for=\"[" : "Forwarded: for=";
   out += address;
@@ -84,7 +86,7 @@ void append_forwarded(std::string& out, const http::RequestHead& head, std::stri
     out += head.host;
     out += '"';
   }
-  out += ";proto=http\r\n";
+  out += forwarding.is_secure ? ";proto=https\r\n" : ";proto=http\r\n";
 }
 
 void append_ms(std::string& out, Duration time) {
@@ -121,9 +123,13 @@ void append_forwarded_head(std::string& out, const http::RequestHead& head,
   if (forwarding.body.framing == http::Framing::None && (may_have_body || head.content_length))
     http::append_field(out, "Content-Length", std::uint64_t{0});
   if (forwarding.passes_expect) http::append_field(out, "Expect", "100-continue");
-  append_forwarded(out, head, forwarding.client_address);
+  if (!forwarding.upgrade.empty()) {
+    http::append_field(out, "Connection", "upgrade");
+    http::append_field(out, "Upgrade", forwarding.upgrade);
+  }
+  append_forwarded(out, head, forwarding);
   http::append_field(out, "X-Forwarded-For", forwarding.client_address);
-  http::append_field(out, "X-Forwarded-Proto", "http");
+  http::append_field(out, "X-Forwarded-Proto", forwarding.is_secure ? "https" : "http");
   if (!head.host.empty()) http::append_field(out, "X-Forwarded-Host", head.host);
   if (!forwarding.prefix.empty()) http::append_field(out, "X-Forwarded-Prefix", forwarding.prefix);
   http::append_field(out, "Kelvin-Request-Id", forwarding.request_id);
@@ -152,7 +158,11 @@ void append_reply_head(std::string& out, const http::ResponseHead& head, const R
     http::append_field(out, "Access-Control-Allow-Origin", notes.allowed_origin);
     http::append_field(out, "Vary", "Origin");
   }
-  if (notes.closes)
+  if (head.status == 101) {
+    http::append_field(out, "Connection", "upgrade");
+    if (const http::Field* upgrade = head.find("Upgrade"))
+      http::append_field(out, "Upgrade", upgrade->value);
+  } else if (notes.closes)
     http::append_field(out, "Connection", "close");
   else if (notes.says_keep_alive)
     http::append_field(out, "Connection", "keep-alive");

@@ -15,6 +15,7 @@ struct GatewayLimits {
   Duration idle_time = 75s;        // a kept connection without a request: closed
   Duration body_idle_time = 60s;   // no byte of a body that is being read: 408
   Duration write_idle_time = 60s;  // the client takes no byte of its reply: closed
+  Duration tunnel_idle_time = 1h;  // no byte either way through an upgraded connection: closed
   Duration linger_time = 2s;  // reading on after the last reply, so that the client gets to see it
   std::uint32_t connections_max =
       8192;  // all loops together; beyond, connections wait in the kernel's backlog

@@ -7,9 +7,9 @@
 #include <cerrno>
 
 #include "base/check.h"
-#include "gateway/client.h"
+#include "gateway/h1_client.h"
+#include "gateway/h1_upstream.h"
 #include "gateway/socket.h"
-#include "gateway/upstream.h"
 #include "model/ids.h"
 
 namespace kelvin::gateway {
@@ -84,7 +84,7 @@ void Loop::run() {
     give_turns();
     fire_timers();
     report_busy_when_due();
-    std::erase_if(again_, [](const Client* client) { return client->is_discarded(); });
+    std::erase_if(again_, [](const Downstream* downstream) { return downstream->is_gone(); });
     dead_clients_.clear();
     dead_upstreams_.clear();
   }
@@ -109,16 +109,17 @@ void Loop::handle(const epoll_event& event) {
       read_messages();
       return;
     case EndpointKind::Client: {
-      auto* client = static_cast<Client*>(endpoint);
+      auto* client = static_cast<ClientConnection*>(endpoint);
       if (!client->is_discarded()) client->on_events(event.events);
       return;
     }
-    case EndpointKind::Upstream: {
-      auto* upstream = static_cast<Upstream*>(endpoint);
-      if (!upstream->fd.is_open()) return;
+    case EndpointKind::H1Upstream: {
+      auto* upstream = static_cast<H1Upstream*>(endpoint);
+      if (upstream->is_discarded()) return;
       if (!upstream->is_idle()) {
-        upstream->client->on_upstream_events(event.events);
-      } else if ((event.events & ~std::uint32_t{EPOLLOUT}) != 0 && !is_quiet(upstream->fd.get())) {
+        upstream->on_events(event.events);
+      } else if ((event.events & ~std::uint32_t{EPOLLOUT}) != 0 &&
+                 !is_quiet(upstream->transport().fd())) {
         // Bytes that nobody asked for, or the end: either way it is of no more use.
         drop_idle(*upstream);
       }
@@ -155,31 +156,31 @@ void Loop::accept_some(int listening) {
       if (accepted.error != EAGAIN && accepted.error != EWOULDBLOCK) pause_accepting();
       return;
     }
-    auto client =
-        std::make_unique<Client>(*this, std::move(accepted.fd), std::move(accepted.address));
-    const Status added =
-        epoll_.add(client->fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, tag_of(*client));
+    auto client = std::make_unique<H1Client>(*this, Transport(std::move(accepted.fd)),
+                                             std::move(accepted.address));
+    const Status added = epoll_.add(client->transport().fd(),
+                                    EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, tag_of(*client));
     if (!added) return pause_accepting();
     shared_.connections_open.fetch_add(1, std::memory_order_relaxed);
     Metrics::add(metrics_.connections_accepted);
-    Client& taken = *client;
+    H1Client& taken = *client;
     clients_.emplace(&taken, std::move(client));
-    taken.begin();
+    taken.begin({});
   }
 }
 
-void Loop::call_again(Client& client) {
-  if (client.is_in_again) return;
-  client.is_in_again = true;
-  again_.push_back(&client);
+void Loop::call_again(Downstream& downstream) {
+  if (downstream.is_in_again) return;
+  downstream.is_in_again = true;
+  again_.push_back(&downstream);
 }
 
 void Loop::give_turns() {
-  std::vector<Client*> turns;
+  std::vector<Downstream*> turns;
   turns.swap(again_);
-  for (Client* client : turns) {
-    client->is_in_again = false;
-    if (!client->is_discarded()) client->on_turn();
+  for (Downstream* downstream : turns) {
+    downstream->is_in_again = false;
+    if (!downstream->is_gone()) downstream->advance();
   }
   if (again_.empty()) {
     turns.clear();
@@ -196,16 +197,16 @@ void Loop::note_connection_ended() {
   shared_.connection_ended.notify_all();
 }
 
-void Loop::discard(Client& client) {
+void Loop::discard(ClientConnection& client) {
   const auto found = clients_.find(&client);
   KELVIN_CHECK(found != clients_.end());
-  client.close_fd();
+  client.transport().close();
   dead_clients_.push_back(std::move(found->second));
   clients_.erase(found);
   note_connection_ended();
 }
 
-void Loop::hand_to_management(Client& client, int fd, std::string received) {
+void Loop::hand_to_management(ClientConnection& client, int fd, std::string received) {
   epoll_.remove(fd);
   discard(client);
   shared_.management->take(fd, std::move(received));
@@ -217,16 +218,16 @@ void Loop::fire_timers() {
   while (Timer* timer = timers_.take_due(now_)) {
     switch (static_cast<TimerKind>(timer->kind)) {
       case TimerKind::ClientStep:
-        static_cast<Client*>(timer->owner)->on_step_timeout();
+        static_cast<ClientConnection*>(timer->owner)->on_step_timeout();
         break;
       case TimerKind::RequestTimeout:
-        static_cast<Client*>(timer->owner)->on_request_timeout();
+        static_cast<Exchange*>(timer->owner)->on_timeout();
         break;
       case TimerKind::UpstreamIdle:
-        drop_idle(*static_cast<Upstream*>(timer->owner));
+        drop_idle(*static_cast<H1Upstream*>(timer->owner));
         break;
       case TimerKind::UpstreamConnect:
-        static_cast<Upstream*>(timer->owner)->client->on_connect_timeout();
+        static_cast<H1Upstream*>(timer->owner)->on_connect_timeout();
         break;
       case TimerKind::AcceptAgain:
         if (!is_accepting_ && !shared_.is_draining.load()) watch_listeners();
@@ -305,10 +306,10 @@ void Loop::take(DrainAsked&) {
   is_accepting_ = false;
   accept_again_.drop();
   shared_.loops_accepting.fetch_sub(1, std::memory_order_acq_rel);
-  std::vector<Client*> clients;
+  std::vector<ClientConnection*> clients;
   clients.reserve(clients_.size());
   for (const auto& [client, owned] : clients_) clients.push_back(client);
-  for (Client* client : clients) client->on_drain();
+  for (ClientConnection* client : clients) client->on_drain();
   {
     const std::lock_guard lock(shared_.drain_mutex);
   }
@@ -318,7 +319,7 @@ void Loop::take(DrainAsked&) {
 void Loop::take(EndAsked&) { is_ending_ = true; }
 
 void Loop::end_everything() {
-  while (!clients_.empty()) clients_.begin()->first->abandon();
+  while (!clients_.empty()) clients_.begin()->first->give_up();
   while (!upstreams_.empty()) discard(*upstreams_.begin()->first);
   again_.clear();
   dead_clients_.clear();

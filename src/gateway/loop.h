@@ -38,8 +38,10 @@
 
 namespace kelvin::gateway {
 
-class Client;
-class Upstream;
+class ClientConnection;
+class Downstream;
+class Exchange;
+class H1Upstream;
 
 // What all loops see; it outlives them.
 struct Shared {
@@ -75,7 +77,7 @@ using Message =
     std::variant<std::shared_ptr<const AppRoute>, KeysChanged, model::Handover,
                  model::RefuseRequest, ConnectionsUnwanted, model::AskBusy, DrainAsked, EndAsked>;
 
-enum class EndpointKind : std::uint8_t { Listener, Inbox, Client, Upstream };
+enum class EndpointKind : std::uint8_t { Listener, Inbox, Client, H1Upstream };
 // What an epoll tag points to.
 struct Endpoint {
   EndpointKind kind;
@@ -123,21 +125,26 @@ class Loop {
   http::RequestHead& request_head() { return request_head_; }
   http::ResponseHead& response_head() { return response_head_; }
 
-  // The client's turn comes again before the loop sleeps.
-  void call_again(Client& client);
-  void remember_waiting(RequestId request, Client& client) { waiting_[request] = &client; }
+  // Heads and framing are put together here: one user at a time, for the length of a call.
+  std::string& scratch() { return scratch_; }
+
+  // Its turn comes again before the loop sleeps.
+  void call_again(Downstream& downstream);
+  void remember_waiting(RequestId request, Exchange& exchange) { waiting_[request] = &exchange; }
   void forget_waiting(RequestId request) { waiting_.erase(request); }
   // The socket is closed at once; the object goes when no event can point to it any more.
-  void discard(Client& client);
-  void hand_to_management(Client& client, int fd, std::string received);
+  void discard(ClientConnection& client);
+  void hand_to_management(ClientConnection& client, int fd, std::string received);
 
   // --- connections to replicas (loop_pool.cc) ---
   // A kept connection that is still good; null when there is none.
-  Upstream* take_idle(ReplicaId replica);
+  H1Upstream* take_idle(ReplicaId replica);
   // A fresh one, perhaps still connecting.
-  Result<Upstream*> connect(const model::RouteReplica& replica);
-  void keep_idle(Upstream& upstream, Duration at_most);
-  void discard(Upstream& upstream);
+  Result<H1Upstream*> connect(const model::RouteReplica& replica);
+  // One end of a socket pair; management has the other.
+  Result<H1Upstream*> connect_management();
+  void keep_idle(H1Upstream& upstream, Duration at_most);
+  void discard(H1Upstream& upstream);
 
  private:
   explicit Loop(Shared& shared, std::uint32_t index, os::Epoll epoll, os::EventFd inbox);
@@ -161,7 +168,8 @@ class Loop {
   void take(DrainAsked& ask);
   void take(EndAsked& ask);
   void close_idle_to(ReplicaId replica);
-  void drop_idle(Upstream& upstream);
+  Result<H1Upstream*> watch_upstream(std::unique_ptr<H1Upstream> upstream);
+  void drop_idle(H1Upstream& upstream);
   void end_everything();
   void note_connection_ended();
 
@@ -193,17 +201,18 @@ class Loop {
   Metrics metrics_;
   std::vector<char> client_buffer_;
   std::vector<char> upstream_buffer_;
+  std::string scratch_;
   std::vector<route::ReplicaLoad> loads_;  // of the app whose slot is being sought
   http::RequestHead request_head_;
   http::ResponseHead response_head_;
 
-  std::unordered_map<Client*, std::unique_ptr<Client>> clients_;
-  std::unordered_map<Upstream*, std::unique_ptr<Upstream>> upstreams_;
-  std::unordered_map<ReplicaId, std::vector<Upstream*>, IdHash> idle_;  // oldest first
-  std::unordered_map<RequestId, Client*, IdHash> waiting_;
-  std::vector<Client*> again_;
-  std::vector<std::unique_ptr<Client>> dead_clients_;
-  std::vector<std::unique_ptr<Upstream>> dead_upstreams_;
+  std::unordered_map<ClientConnection*, std::unique_ptr<ClientConnection>> clients_;
+  std::unordered_map<H1Upstream*, std::unique_ptr<H1Upstream>> upstreams_;
+  std::unordered_map<ReplicaId, std::vector<H1Upstream*>, IdHash> idle_;  // oldest first
+  std::unordered_map<RequestId, Exchange*, IdHash> waiting_;
+  std::vector<Downstream*> again_;
+  std::vector<std::unique_ptr<ClientConnection>> dead_clients_;
+  std::vector<std::unique_ptr<H1Upstream>> dead_upstreams_;
   os::Thread thread_;
 };
 

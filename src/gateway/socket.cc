@@ -50,9 +50,9 @@ std::string address_text(const sockaddr_storage& from) {
 
 }  // namespace
 
-Received receive(int fd, std::span<char> into) {
+Received Transport::receive(std::span<char> into) {
   while (true) {
-    const ssize_t got = ::recv(fd, into.data(), into.size(), 0);
+    const ssize_t got = ::recv(fd_.get(), into.data(), into.size(), 0);
     if (got > 0) return {Io::Done, static_cast<std::size_t>(got)};
     if (got == 0) return {Io::Ended, 0};
     if (errno == EINTR) continue;
@@ -60,38 +60,47 @@ Received receive(int fd, std::span<char> into) {
   }
 }
 
-// One call for what is kept and the parts; only what is kept is taken off.
-Sent Outbox::push(int fd, std::span<const std::string_view> parts) {
+Sent Transport::send(std::span<const std::string_view> parts) {
   std::array<iovec, 5> pieces{};
   std::size_t count = 0;
   std::size_t total = 0;
-  const auto add = [&](std::string_view part) {
-    if (part.empty()) return;
+  for (const std::string_view part : parts) {
+    if (part.empty()) continue;
     KELVIN_CHECK(count < pieces.size());
     // sendmsg reads only; iovec has no const form.
     pieces[count++] = {const_cast<char*>(part.data()), part.size()};
     total += part.size();
-  };
-  add(std::string_view(kept_).substr(from_));
-  for (const std::string_view part : parts) add(part);
+  }
   if (total == 0) return {};
   msghdr message{};
   message.msg_iov = pieces.data();
   message.msg_iovlen = count;
   ssize_t sent = 0;
   do {
-    sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+    sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return {Io::Broken, 0};
   const std::size_t accepted = sent < 0 ? 0 : static_cast<std::size_t>(sent);
-  from_ += std::min(accepted, size());
-  if (empty()) empty_out(kept_, from_);
   return {.io = accepted == total ? Io::Done : Io::Blocked, .bytes = accepted};
 }
 
-Sent Outbox::send(int fd, std::initializer_list<std::string_view> parts) {
+void Transport::finish_sending() { ::shutdown(fd_.get(), SHUT_WR); }
+
+// One call for what is kept and the parts; only what is kept is taken off.
+Sent Outbox::push(Transport& to, std::span<const std::string_view> parts) {
+  std::array<std::string_view, 5> all{};
+  KELVIN_CHECK(parts.size() < all.size());
+  all[0] = view();
+  std::copy(parts.begin(), parts.end(), all.begin() + 1);
+  const Sent sent = to.send(std::span(all).first(parts.size() + 1));
+  from_ += std::min(sent.bytes, size());
+  if (empty()) empty_out(kept_, from_);
+  return sent;
+}
+
+Sent Outbox::send(Transport& to, std::initializer_list<std::string_view> parts) {
   const std::size_t before = size();
-  const Sent sent = push(fd, std::span(parts.begin(), parts.size()));
+  const Sent sent = push(to, std::span(parts.begin(), parts.size()));
   if (sent.io == Io::Done) return sent;
   std::size_t skip = sent.bytes - std::min(sent.bytes, before);
   for (const std::string_view part : parts) {
@@ -102,9 +111,9 @@ Sent Outbox::send(int fd, std::initializer_list<std::string_view> parts) {
   return sent;
 }
 
-Sent Outbox::send_beside(int fd, std::string_view borrowed) {
+Sent Outbox::send_beside(Transport& to, std::string_view borrowed) {
   const std::size_t before = size();
-  Sent sent = push(fd, std::span(&borrowed, 1));
+  Sent sent = push(to, std::span(&borrowed, 1));
   sent.borrowed = sent.bytes - std::min(sent.bytes, before);
   return sent;
 }
@@ -167,6 +176,13 @@ Result<Connecting> connect_loopback(std::uint16_t port) {
     return Connecting{std::move(fd), true};
   if (errno != EINPROGRESS) return os::fail_errno("connect to port " + std::to_string(port), errno);
   return Connecting{std::move(fd), false};
+}
+
+Result<SocketPair> make_socket_pair() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return os::fail_errno("make a socket pair", errno);
+  return SocketPair{os::Fd(ends[0]), os::Fd(ends[1])};
 }
 
 int connect_error(int fd) {

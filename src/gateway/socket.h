@@ -22,7 +22,6 @@ struct Received {
   Io io = Io::Blocked;    // Ended: the peer sends no more
   std::size_t bytes = 0;  // with Done: more than 0
 };
-[[nodiscard]] Received receive(int fd, std::span<char> into);
 
 struct Sent {
   Io io = Io::
@@ -31,20 +30,45 @@ struct Sent {
   std::size_t borrowed = 0;  // of send_beside: those among them that were not kept ones
 };
 
+// One end of a connection. Owned by one loop.
+class Transport {
+ public:
+  explicit Transport(os::Fd fd) : fd_(std::move(fd)) {}
+
+  int fd() const { return fd_.get(); }
+  bool is_open() const { return fd_.is_open(); }
+  void close() { fd_.reset(); }
+  // The socket goes to the caller.
+  int release() { return fd_.release(); }
+
+  [[nodiscard]] Received receive(std::span<char> into);
+  // At most 5 parts, in one call; those that are empty are left out. Done: all of it went.
+  [[nodiscard]] Sent send(std::span<const std::string_view> parts);
+  // Nothing more is sent; the peer sees an end.
+  void finish_sending();
+  // Whether `received` bytes of a buffer of `asked` mean that more may lie there without a new event.
+  bool is_secure() const { return false; }
+  bool may_hold_more(std::size_t received, std::size_t asked) const { return received == asked; }
+
+ private:
+  os::Fd fd_;
+};
+
 // Bytes on their way out. Holds only what the kernel has not taken yet.
 class Outbox {
  public:
   bool empty() const { return from_ == kept_.size(); }
   std::size_t size() const { return kept_.size() - from_; }
+  std::string_view view() const { return std::string_view(kept_).substr(from_); }
   void keep(std::string_view bytes) { kept_ += bytes; }
   // Sends what is kept and then `parts`, at most 4, in one call; what does not go is kept.
-  [[nodiscard]] Sent send(int fd, std::initializer_list<std::string_view> parts = {});
+  [[nodiscard]] Sent send(Transport& to, std::initializer_list<std::string_view> parts = {});
   // As send, but what is left of `borrowed` is not kept.
-  [[nodiscard]] Sent send_beside(int fd, std::string_view borrowed);
+  [[nodiscard]] Sent send_beside(Transport& to, std::string_view borrowed);
   void clear();
 
  private:
-  Sent push(int fd, std::span<const std::string_view> parts);
+  Sent push(Transport& to, std::span<const std::string_view> parts);
 
   std::string kept_;
   std::size_t from_ = 0;
@@ -57,6 +81,7 @@ class Inbox {
   std::span<char> bytes();
   std::string_view view() const;
   bool empty() const { return view().empty(); }
+  void keep(std::string_view bytes) { kept_ += bytes; }
   // The buffer must stay as it is until stash().
   void lend(std::span<char> bytes);
   void consume(std::size_t n);
@@ -75,6 +100,11 @@ struct Connecting {
   bool is_connected = false;
 };
 [[nodiscard]] Result<Connecting> connect_loopback(std::uint16_t port);
+struct SocketPair {
+  os::Fd ours;
+  os::Fd theirs;
+};
+[[nodiscard]] Result<SocketPair> make_socket_pair();
 // 0, or the errno that a connect has ended with.
 [[nodiscard]] int connect_error(int fd);
 // Whether an idle connection can still be used: no byte and no end has come in.

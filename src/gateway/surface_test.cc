@@ -403,17 +403,6 @@ TEST(Malformed, ChunksEndTheRequest) {
       400, "malformed_body");
 }
 
-TEST(Upgrades, ToWebSocketsAreRefusedAndOthersIgnored) {
-  Testbed bed;
-  bed.set_app("echo", {});
-  expect_code(ask(bed, get("/", "echo.localhost", "Connection: Upgrade\r\nUpgrade: websocket\r\n")),
-              501, "upgrade_not_served");
-  Wire client = bed.connect();
-  client.send(get("/", "echo.localhost",
-                  "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n"));
-  bed.control.next<model::Demand>();
-}
-
 TEST(Management, TakesOverTheConnection) {
   Testbed bed;
   bed.set_app("api", {});

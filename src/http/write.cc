@@ -69,6 +69,16 @@ void append_chunk_size(std::string& out, std::uint64_t bytes) {
   out += "\r\n";
 }
 
+void append_last_chunk(std::string& out, std::span<const Field> trailers) {
+  if (trailers.empty()) {
+    out += kLastChunk;
+    return;
+  }
+  out += "0\r\n";
+  for (const Field& field : trailers) append_field(out, field.name, field.value);
+  out += "\r\n";
+}
+
 bool is_hop_by_hop(const Head& head, std::string_view name) {
   switch (name.size()) {
     case 2:

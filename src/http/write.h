@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,8 @@ void append_field(std::string& out, std::string_view name, std::uint64_t value);
 void append_chunk_size(std::string& out, std::uint64_t bytes);
 inline constexpr std::string_view kChunkEnd = "\r\n";
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
+// The last chunk, with the trailers behind it.
+void append_last_chunk(std::string& out, std::span<const Field> trailers);
 
 // Whether a proxy must keep this field to itself (RFC 9110 7.6.1): Connection, what Connection
 // names, and the fixed set (Keep-Alive, Proxy-Connection, TE, Trailer stays, Transfer-Encoding,

@@ -1,9 +1,6 @@
-// client_finish: replies of the gateway's own, and what comes after a reply.
-#include <sys/socket.h>
-
-#include "gateway/client.h"
+// exchange_finish: replies of the gateway's own, and the end.
+#include "gateway/exchange.h"
 #include "gateway/problem.h"
-#include "gateway/upstream.h"
 #include "http/write.h"
 #include "model/ids.h"
 
@@ -22,12 +19,28 @@ std::string_view cold_start_word(model::Temperature woke_from) {
   return {};
 }
 
-void Client::refuse(const model::Refusal& refusal) {
-  const ErrorBody body = error_body(refusal, exchange_.is_openai);
+Exchange::Exchange(Loop& loop, Downstream& downstream) : loop_(loop), downstream_(downstream) {
+  timeout_.owner = this;
+  timeout_.kind = static_cast<std::uint8_t>(TimerKind::RequestTimeout);
+}
+
+void Exchange::start() {
+  s_ = State{};
+  s_.id = loop_.next_request_id();
+  s_.arrived = loop_.now();
+  step_ = Step::Idle;
+}
+
+std::string Exchange::app_name() const {
+  return s_.app == nullptr ? "management" : s_.app->route.name;
+}
+
+void Exchange::refuse(const model::Refusal& refusal) {
+  const ErrorBody body = error_body(refusal, s_.is_openai);
   std::string fields = retry_after_field(refusal);
   if (refusal.status == 401) http::append_field(fields, "WWW-Authenticate", "Bearer");
-  if (!exchange_.allowed_origin.empty()) {
-    http::append_field(fields, "Access-Control-Allow-Origin", exchange_.allowed_origin);
+  if (!s_.allowed_origin.empty()) {
+    http::append_field(fields, "Access-Control-Allow-Origin", s_.allowed_origin);
     http::append_field(fields, "Vary", "Origin");
   }
   reply_own({.status = refusal.status,
@@ -36,55 +49,37 @@ void Client::refuse(const model::Refusal& refusal) {
              .extra_fields = fields});
 }
 
-// The reply goes out when the step is taken.
-void Client::reply_own(const Own& own) {
-  Exchange& e = exchange_;
+void Exchange::reply_own(const Own& own) {
+  State& e = s_;
   const std::string id = model::to_text(e.id);
   const Duration waited =
       e.dispatched == Instant{} && e.app != nullptr ? loop_.now() - e.arrived : Duration::zero();
   const std::string timing = e.stages.empty()
                                  ? timing_text({{model::Phase::Queue, waited}}, std::nullopt)
                                  : timing_text(e.stages, std::nullopt);
-  // An HTTP/1.0 client reads to the end unless it is told otherwise, which own replies do not.
-  if (!e.keeps_alive || e.is_old || is_drained_ || !body_is_here()) e.closes = true;
-  text_.clear();
-  append_own_reply(text_, {.status = own.status,
-                           .content_type = own.content_type,
-                           .body = own.body,
-                           .extra_fields = own.extra_fields,
-                           .request_id = id,
-                           .server_timing = timing,
-                           .unix_seconds = loop_.unix_seconds(),
-                           .is_head = e.is_head,
-                           .closes = e.closes});
-  out_.keep(text_);
   request_out_.clear();
   free_held();
   e.raw_head = {};
   note_end(own.status);
-  set_step(Step::Replying, Duration::zero());
+  set_over();
+  downstream_.send_own({.status = own.status,
+                        .content_type = own.content_type,
+                        .body = own.body,
+                        .extra_fields = own.extra_fields,
+                        .request_id = id,
+                        .server_timing = timing,
+                        .unix_seconds = loop_.unix_seconds(),
+                        .is_head = e.is_head});
 }
 
-// Whether the rest of the request's body has come in already, so that the next request can be found behind it.
-bool Client::body_is_here() const {
-  return exchange_.body_is_held || exchange_.body.fits(in_.view().size() - in_hand_);
-}
-
-void Client::next_request() {
-  Exchange& e = exchange_;
-  if (saw_end_) return loop_.discard(*this);
-  if (e.closes || is_drained_) return begin_linger();
-  if (!e.body_is_held && !e.body.is_done()) in_.consume(e.body.read(in_.bytes()).consumed);
-  // What is left of a body must never be read as a request.
-  if (!e.body.is_done()) return begin_linger();
-  exchange_ = Exchange{};
-  head_has_begun_ = false;
-  set_step(Step::ReadingHead, loop_.limits().idle_time);
+void Exchange::set_over() {
+  step_ = Step::Over;
+  timeout_.drop();
 }
 
 // Counts and logs the request, once.
-void Client::note_end(int status) {
-  Exchange& e = exchange_;
+void Exchange::note_end(int status) {
+  State& e = s_;
   if (!e.id || std::exchange(e.is_noted, true)) return;
   Metrics& counts = loop_.counts();
   const bool has_left = status == kClientLeftStatus;
@@ -106,19 +101,20 @@ void Client::note_end(int status) {
               .woke_from = model::to_text(e.woke_from)});
 }
 
-void Client::free_held() {
-  Exchange& e = exchange_;
+void Exchange::free_held() {
+  State& e = s_;
+  if (e.held.empty()) return;
   loop_.shared().held_bytes.fetch_sub(e.held.size(), std::memory_order_relaxed);
   std::string().swap(e.held);
   e.held_from = 0;
 }
 
-void Client::on_request_timeout() {
-  Exchange& e = exchange_;
+void Exchange::on_timeout() {
+  State& e = s_;
   const model::Refusal refusal{
       .status = 504,
       .code = "app_timeout",
-      .sentence = "The replica of '" + e.app->route.name +
+      .sentence = "The replica of '" + app_name() +
                   "' did not finish within the app's timeout of " +
                   std::to_string(whole_ms(e.app->route.timeout)) +
                   " ms. Raise 'timeout' in the app file if requests may take longer."};
@@ -130,13 +126,19 @@ void Client::on_request_timeout() {
     break_reply(refusal);
   else
     refuse(refusal);
-  advance();
+  downstream_.advance();
 }
 
-void Client::abandon() { client_left(); }
+void Exchange::body_stalled() {
+  leave_replica(false);
+  refuse(
+      {.status = 408, .code = "body_too_slow", .sentence = "The request's body stopped arriving."});
+  downstream_.advance();
+}
 
-void Client::client_left() {
-  Exchange& e = exchange_;
+void Exchange::client_left() {
+  if (step_ == Step::Over) return;
+  State& e = s_;
   if (e.is_waiting) {
     leave_queue();
     loop_.shared().control->post(model::RequestLeft{e.id});
@@ -144,9 +146,7 @@ void Client::client_left() {
   leave_replica(false);
   note_end(e.head_is_done ? e.status : kClientLeftStatus);
   free_held();
-  step_timer_.drop();
-  request_timer_.drop();
-  loop_.discard(*this);
+  set_over();
 }
 
 }  // namespace kelvin::gateway

@@ -1,9 +1,9 @@
-// client_route: which app a request is for, and whether it may be called.
+// exchange_route: which app a request is for, and whether it may be called.
 #include <algorithm>
 
 #include "core/admit/admit.h"
-#include "gateway/client.h"
-#include "gateway/upstream.h"
+#include "gateway/exchange.h"
+#include "gateway/h1_upstream.h"
 #include "http/write.h"
 #include "model/ids.h"
 
@@ -53,6 +53,17 @@ model::Refusal refusal_of(ModelSearch search) {
   return {};
 }
 
+// How a body of any framing goes on to a replica.
+BodyOut form_of(const RequestBody& body) {
+  if (!body.exists) return {};
+  if (!body.length) return {.framing = http::Framing::Chunked};
+  return {.framing = http::Framing::Length, .length = *body.length};
+}
+
+// The head was within its limits when it came; written anew it may be longer.
+constexpr http::Limits kAnyHead{
+    .head_bytes_max = 1024 * 1024, .fields_max = 4096, .target_bytes_max = 1024 * 1024};
+
 void append_model(std::string& body, const AppRoute& app) {
   body += "{\"id\":\"";
   http::append_json_text(body, app.route.name);
@@ -64,7 +75,30 @@ void append_model(std::string& body, const AppRoute& app) {
 
 }  // namespace
 
-bool Client::refuse_early(const http::RequestHead& head, const Destination& to) {
+void Exchange::begin(const http::RequestHead& head, const RequestBody& body) {
+  State& e = s_;
+  e.is_head = head.method == "HEAD";
+  e.body = body;
+  e.body_is_over = !body.exists;
+  request_out_.clear();
+  Destination to = find_destination(head.host, head.path, loop_.shared().own_hosts);
+  e.is_openai = to.surface == Surface::OpenAi;
+  if (refuse_early(head, to)) return;
+  switch (to.surface) {
+    case Surface::App:
+      return route_to_app(head, std::move(to));
+    case Surface::OpenAi:
+      return begin_openai(head);
+    case Surface::Management:
+      if (downstream_.hand_to_management()) return set_over();
+      return route_to_management(head);
+    case Surface::Nowhere:
+    case Surface::ForeignHost:
+      return;  // refused above
+  }
+}
+
+bool Exchange::refuse_early(const http::RequestHead& head, const Destination& to) {
   if (to.surface == Surface::Management) return false;
   if (to.surface == Surface::ForeignHost) {
     refuse({.status = 403,
@@ -82,21 +116,39 @@ bool Client::refuse_early(const http::RequestHead& head, const Destination& to) 
                         "at /v1, management at /api/v1."});
     return true;
   }
-  // Offers of other protocols (h2c) may be ignored: the request is answered as it is.
-  const bool is_websocket = head.upgrades && http::list_has(value_of(head, "Upgrade"), "websocket");
-  if (!is_websocket) return false;
-  exchange_.closes = true;
+  if (http::list_has(value_of(head, "Prefer"), "respond-async")) {
+    refuse({.status = 501,
+            .code = "async_not_served",
+            .sentence =
+                "Answers that are fetched later (Prefer: respond-async) are not served by this "
+                "version. Leave the preference out and wait for the answer."});
+    return true;
+  }
+  if (head.upgrades) return refuse_upgrade(head, to);
+  return false;
+}
+
+// Offers of other HTTP versions may be ignored: the request is answered as it is.
+bool Exchange::refuse_upgrade(const http::RequestHead& head, const Destination& to) {
+  const std::string_view protocol = value_of(head, "Upgrade");
+  if (http::same_name(protocol, "h2c") || protocol.find("HTTP/") != std::string_view::npos ||
+      protocol.find("TLS/") != std::string_view::npos)
+    return false;
+  if (to.surface == Surface::App && !s_.body.exists && head.method == "GET") {
+    s_.wants_tunnel = true;
+    return false;
+  }
+  downstream_.close_after();
   refuse({.status = 501,
           .code = "upgrade_not_served",
-          .sentence = "WebSocket connections are not passed on by this version. Use plain requests "
-                      "or server-sent "
-                      "events."});
+          .sentence = "A connection is upgraded (WebSocket) only by a GET without a body, at the "
+                      "address of an app: NAME.localhost or /apps/NAME/."});
   return true;
 }
 
 // Refusals of the key and of the origin, before any app is known.
-std::optional<model::Refusal> Client::check_caller(const http::RequestHead& head,
-                                                   bool with_origin) {
+std::optional<model::Refusal> Exchange::check_caller(const http::RequestHead& head,
+                                                     bool with_origin) {
   const Shown shown = judge_bearer(loop_.keys(), bearer_of(value_of(head, "Authorization")));
   admit::Question question{.surface = admit::Surface::OpenAi,
                            .caller = caller_of(head, shown, loop_.shared().is_open)};
@@ -109,8 +161,8 @@ std::optional<model::Refusal> Client::check_caller(const http::RequestHead& head
   return std::move(answer.refusal);
 }
 
-bool Client::is_admitted(const http::RequestHead& head, std::string_view name) {
-  Exchange& e = exchange_;
+bool Exchange::is_admitted(const http::RequestHead& head, std::string_view name) {
+  State& e = s_;
   const Shown shown = judge_bearer(loop_.keys(), bearer_of(value_of(head, "Authorization")));
   const admit::Question question{
       .surface = e.is_openai ? admit::Surface::OpenAi : admit::Surface::App,
@@ -131,7 +183,7 @@ bool Client::is_admitted(const http::RequestHead& head, std::string_view name) {
 }
 
 // A browser asks before it sends a cross-origin request. True: answered.
-bool Client::reply_preflight(const http::RequestHead& head, const AppRoute* app) {
+bool Exchange::reply_preflight(const http::RequestHead& head, const AppRoute* app) {
   const std::string_view origin = value_of(head, "Origin");
   const std::string_view method = value_of(head, "Access-Control-Request-Method");
   if (head.method != "OPTIONS" || method.empty() || admit::is_same_origin(origin, head.host))
@@ -142,9 +194,9 @@ bool Client::reply_preflight(const http::RequestHead& head, const AppRoute* app)
   };
   const auto& all = loop_.routes().all();
   const bool is_allowed =
-      exchange_.is_openai ? std::any_of(all.begin(), all.end(),
-                                        [&](const auto& entry) { return allows(*entry.second); })
-                          : app != nullptr && allows(*app);
+      s_.is_openai ? std::any_of(all.begin(), all.end(),
+                                 [&](const auto& entry) { return allows(*entry.second); })
+                   : app != nullptr && allows(*app);
   if (!is_allowed) {
     refuse({.status = 403,
             .code = "origin_refused",
@@ -164,8 +216,8 @@ bool Client::reply_preflight(const http::RequestHead& head, const AppRoute* app)
   return true;
 }
 
-void Client::route_to_app(const http::RequestHead& head, Destination to) {
-  Exchange& e = exchange_;
+void Exchange::route_to_app(const http::RequestHead& head, Destination to) {
+  State& e = s_;
   e.app = loop_.routes().find(to.workspace, to.name);
   if (e.app == nullptr) {
     Destination second = in_workspace(to);
@@ -176,72 +228,136 @@ void Client::route_to_app(const http::RequestHead& head, Destination to) {
   }
   if (reply_preflight(head, e.app.get())) return;
   if (!is_admitted(head, to.name)) return;
-  if (e.body.is_done())
-    e.body_form = {};
-  else if (head.is_chunked)
-    e.body_form = {.framing = http::Framing::Chunked};
-  else
-    e.body_form = {.framing = http::Framing::Length, .length = head.content_length.value_or(0)};
+  e.body_form = form_of(e.body);
   std::string path;
   if (to.path.empty() || to.path.front() == '?') path = "/" + std::string(to.path);
   write_request_head(head, path.empty() ? to.path : path, to.prefix);
   seek_slot();
 }
 
-void Client::write_request_head(const http::RequestHead& head, std::string_view path,
-                                std::string_view prefix) {
-  const std::string id = model::to_text(exchange_.id);
-  text_.clear();
-  append_forwarded_head(text_, head,
-                        {.path = path,
-                         .prefix = prefix,
-                         .client_address = address_,
-                         .request_id = id,
-                         .body = exchange_.body_form,
-                         .removes_authorization = exchange_.removes_authorization,
-                         .passes_expect = head.expects_continue && !exchange_.is_openai &&
-                                          !exchange_.body.is_done()});
+// Where the connection itself cannot be handed over, management answers at the other end of a socket pair.
+void Exchange::route_to_management(const http::RequestHead& head) {
+  s_.body_form = form_of(s_.body);
+  write_request_head(head, head.path, {});
+  auto made = loop_.connect_management();
+  if (!made) {
+    return refuse({.status = 503,
+                   .code = "descriptors_exhausted",
+                   .sentence = "Management cannot be reached: " + made.error().what +
+                               ". Try again in a moment.",
+                   .retry_after = 1s});
+  }
+  (*made)->bind(*this, s_.body_form);
+  upstream_ = *made;
+  step_ = Step::Proxying;
+}
+
+void Exchange::write_request_head(const http::RequestHead& head, std::string_view path,
+                                  std::string_view prefix) {
+  const std::string id = model::to_text(s_.id);
+  std::string& text = loop_.scratch();
+  text.clear();
+  append_forwarded_head(
+      text, head,
+      {.path = path,
+       .prefix = prefix,
+       .client_address = downstream_.address(),
+       .request_id = id,
+       .upgrade = s_.wants_tunnel ? value_of(head, "Upgrade") : std::string_view(),
+       .body = s_.body_form,
+       .is_secure = downstream_.is_secure(),
+       .removes_authorization = s_.removes_authorization,
+       .passes_expect = head.expects_continue && !s_.is_openai && s_.body.exists});
   request_out_.clear();
-  request_out_.keep(text_);
+  request_out_.keep(text);
 }
 
 // --- /v1 ---------------------------------------------------------------------------------------
 
-void Client::begin_openai(const http::RequestHead& head) {
-  Exchange& e = exchange_;
+void Exchange::begin_openai(const http::RequestHead& head) {
   if (reply_preflight(head, nullptr)) return;
   const std::string_view path = head.path.substr(0, head.path.find('?'));
   const bool reads = head.method == "GET" || head.method == "HEAD";
   const bool is_models = path == "/v1/models" || path.starts_with("/v1/models/");
   if (const auto refusal = check_caller(head, reads && is_models)) return refuse(*refusal);
   if (reads && is_models) return reply_models(head);
-  if (e.body.is_done()) {
+  if (!s_.body.exists) {
     return refuse(
         {.status = 400,
          .code = "body_missing",
          .sentence = "Requests under /v1 name their model in a body, and this one has none."});
   }
-  if (head.content_length.value_or(0) > loop_.limits().held_body_max) {
-    return refuse(
-        {.status = 413,
-         .code = "body_too_large",
-         .sentence =
-             "The body is longer than the " + std::to_string(loop_.limits().held_body_max) +
-             " bytes that are held under /v1. Send less, or call the app by its own address, which "
-             "takes bodies of any length."});
-  }
-  e.raw_head.assign(in_.view().substr(0, head.bytes));
-  set_step(Step::HoldingBody, loop_.limits().body_idle_time);
-  if (head.expects_continue && !e.body.fits(in_.view().size() - head.bytes))
-    out_.keep("HTTP/1.1 100 Continue\r\n\r\n");
-  if (flush_out() == Went::Gone) return;
+  if (s_.body.length.value_or(0) > loop_.limits().held_body_max) return refuse_long_body();
+  s_.raw_head = downstream_.text_of(head);
+  step_ = Step::HoldingBody;
+  downstream_.watch(true);
+  if (head.expects_continue) downstream_.send_continue();
 }
 
-void Client::finish_openai() {
-  Exchange& e = exchange_;
+void Exchange::refuse_long_body() {
+  refuse({.status = 413,
+          .code = "body_too_large",
+          .sentence = "The body is longer than the " +
+                      std::to_string(loop_.limits().held_body_max) +
+                      " bytes that are held under /v1. Send less, or call the app by its own "
+                      "address, which takes bodies of any length."});
+}
+
+void Exchange::hold_body() {
+  std::size_t moved = 0;
+  while (step_ == Step::HoldingBody) {
+    const BodyPiece piece = downstream_.read_body();
+    switch (piece.kind) {
+      case BodyPiece::Kind::NotYet:
+        return downstream_.watch(true);
+      case BodyPiece::Kind::Left:
+        return downstream_.abandon();
+      case BodyPiece::Kind::Broken:
+        downstream_.close_after();
+        return refuse(
+            {.status = 400, .code = "malformed_body", .sentence = std::string(piece.why)});
+      case BodyPiece::Kind::Bytes:
+        break;
+    }
+    s_.body_is_over = piece.is_last;
+    moved += piece.payload.size();
+    const bool is_kept = keep_body(piece.payload);
+    downstream_.body_taken();
+    if (!is_kept) return;
+    if (piece.is_last) return finish_openai();
+    if (moved > loop_.limits().burst_bytes) {
+      downstream_.watch(true);
+      return loop_.call_again(downstream_);
+    }
+  }
+}
+
+// False: a refusal has been written.
+bool Exchange::keep_body(std::string_view payload) {
+  const GatewayLimits& limits = loop_.limits();
+  if (s_.held.size() + payload.size() > limits.held_body_max) {
+    refuse_long_body();
+    return false;
+  }
+  auto& held = loop_.shared().held_bytes;
+  if (held.fetch_add(payload.size(), std::memory_order_relaxed) + payload.size() >
+      limits.held_total_max) {
+    held.fetch_sub(payload.size(), std::memory_order_relaxed);
+    refuse({.status = 503,
+            .code = "bodies_exhausted",
+            .sentence = "The memory for waiting request bodies is used up. Try again in a moment.",
+            .retry_after = 1s});
+    return false;
+  }
+  s_.held += payload;
+  return true;
+}
+
+void Exchange::finish_openai() {
+  State& e = s_;
   const std::string raw_head = std::move(e.raw_head);
   http::RequestHead& head = loop_.request_head();
-  static_cast<void>(http::parse_request(raw_head, loop_.limits().head, head));
+  static_cast<void>(http::parse_request(raw_head, kAnyHead, head));
   const ModelField field = find_model(value_of(head, "Content-Type"), e.held);
   if (field.search != ModelSearch::Found) return refuse(refusal_of(field.search));
   const Shown shown = judge_bearer(loop_.keys(), bearer_of(value_of(head, "Authorization")));
@@ -261,7 +377,7 @@ void Client::finish_openai() {
   seek_slot();
 }
 
-void Client::reply_models(const http::RequestHead& head) {
+void Exchange::reply_models(const http::RequestHead& head) {
   const Shown shown = judge_bearer(loop_.keys(), bearer_of(value_of(head, "Authorization")));
   const std::string_view workspace =
       shown.key == nullptr ? "default" : std::string_view(shown.key->workspace);
