@@ -1,21 +1,21 @@
 // h2_session: HTTP/2 as bytes in, bytes out and streams. No sockets, no clock, no threads.
 //
-// One session is one connection, of either side. Bytes from the peer go into receive(), which calls the
-// listener; bytes for the peer come out of produce(). In between stand the streams, each with an own
-// bounded outbox and with credit that only consume() gives back, so that a slow reader at one end slows
-// down the writer at the other and nothing in between grows:
+// One session is one connection, of either side. Bytes from the peer go into receive(), which calls
+// the listener; bytes for the peer come out of produce(). In between stand the streams, each with
+// an own bounded outbox and with credit that only consume() gives back, so that a slow reader at
+// one end slows down the writer at the other and nothing in between grows:
 //
 //   peer --receive()--> on_body --> (who reads) --consume()--> WINDOW_UPDATE
 //   peer <--produce()-- outbox of the stream <--send_body()-- (who writes) <-- on_room
 //
-// The listener may call every function of the session but receive(), produce() and lost() from inside an
-// event, and may not destroy the session there.
+// The listener may call every function of the session but receive(), produce() and lost() from
+// inside an event, and may not destroy the session there.
 //
-// What RFC 9113 calls malformed (order of pseudo fields, fields that belong to a connection, upper-case
-// names, bytes that may not stand in a value, a body that disagrees with its content-length) resets the
-// stream before the listener hears of it. A request that is well formed but not acceptable comes as
-// on_refused with the status to answer. Floods end the connection with ENHANCE_YOUR_CALM; each has a number
-// in H2Limits.
+// What RFC 9113 calls malformed (order of pseudo fields, fields that belong to a connection,
+// upper-case names, bytes that may not stand in a value, a body that disagrees with its
+// content-length) resets the stream before the listener hears of it. A request that is well formed
+// but not acceptable comes as on_refused with the status to answer. Floods end the connection with
+// ENHANCE_YOUR_CALM; each has a number in H2Limits.
 #pragma once
 
 #include <cstddef>
@@ -51,7 +51,8 @@ enum class H2Code : std::uint32_t {
   Http11Required = 13
 };
 
-// The number first, then what happens beyond it. "Calm": the connection ends with ENHANCE_YOUR_CALM.
+// The number first, then what happens beyond it. "Calm": the connection ends with
+// ENHANCE_YOUR_CALM.
 struct H2Limits {
   // Of a head: 431, and 414 for the target. Of trailers: the stream is reset.
   Limits head;
@@ -62,14 +63,16 @@ struct H2Limits {
   std::uint32_t connection_window_bytes = 1024 * 1024;
   // Of one stream: send_body takes less.
   std::size_t outbox_bytes_max = 64 * 1024;
-  // Decoded bytes of one head, which is refused long before: calm. HPACK makes four KiB of one byte.
+  // Decoded bytes of one head, which is refused long before: calm. HPACK makes four KiB of one
+  // byte.
   std::size_t header_block_bytes_max = 256 * 1024;
   // CONTINUATION frames of one head: the connection ends.
   std::size_t continuations_max = 8;
-  // Streams that ended by a reset before their answer began: calm. One that ends in order gives one back.
+  // Streams that ended by a reset before their answer began: calm. One that ends in order gives one
+  // back.
   std::uint32_t resets_max = 1000;
-  // Bytes received in frames that move nothing (PING, SETTINGS, PRIORITY, empty DATA, padding): calm. A byte of
-  // a head or a body, in either direction, gives one back.
+  // Bytes received in frames that move nothing (PING, SETTINGS, PRIORITY, empty DATA, padding):
+  // calm. A byte of a head or a body, in either direction, gives one back.
   std::int64_t idle_bytes_max = 1024 * 1024;
   // Answers to PING and SETTINGS, and frames of every kind but DATA, not yet produced: calm.
   std::size_t acks_waiting_max = 256;
@@ -84,8 +87,8 @@ enum class Ends : bool { No, Yes };
 // Why a stream is gone.
 struct H2Reset {
   H2Code code = H2Code::NoError;
-  // The peer has certainly not acted on the request (REFUSED_STREAM, above the last stream of a GOAWAY, or
-  // it never left): it may be sent again elsewhere. Client sessions only.
+  // The peer has certainly not acted on the request (REFUSED_STREAM, above the last stream of a
+  // GOAWAY, or it never left): it may be sent again elsewhere. Client sessions only.
   bool is_unprocessed = false;
 };
 
@@ -94,10 +97,12 @@ class H2Events {
  public:
   virtual ~H2Events() = default;
 
-  // Server. `head.fields` is as HTTP/1.1 would have it: lower-case names, no pseudo fields, "host" present (from
-  // :authority), one "cookie" field. head.bytes is the size of the list by RFC 9113 6.5.2.
+  // Server. `head.fields` is as HTTP/1.1 would have it: lower-case names, no pseudo fields, "host"
+  // present (from :authority), one "cookie" field. head.bytes is the size of the list by RFC 9113
+  // 6.5.2.
   virtual void on_request(H2Stream stream, const RequestHead& head, Ends ends) = 0;
-  // Server. A request that is not served: answer with `refusal.status`. The session discards its body.
+  // Server. A request that is not served: answer with `refusal.status`. The session discards its
+  // body.
   virtual void on_refused(H2Stream stream, const Outcome& refusal) = 0;
   // Client. Interim heads (1xx) come first, with Ends::No.
   virtual void on_response(H2Stream stream, const ResponseHead& head, Ends ends) = 0;
@@ -109,8 +114,8 @@ class H2Events {
   virtual void on_end(H2Stream stream) = 0;
   // Both sides are complete and every byte is produced. The last event of the stream.
   virtual void on_closed(H2Stream stream) = 0;
-  // Gone before both sides were complete: by the peer, by a breach of rules, with the session, or because of
-  // a GOAWAY. The last event of the stream. Not called after reset().
+  // Gone before both sides were complete: by the peer, by a breach of rules, with the session, or
+  // because of a GOAWAY. The last event of the stream. Not called after reset().
   virtual void on_reset(H2Stream stream, H2Reset reset) = 0;
   // The outbox has sunk below half of its limit, having been at least half full.
   virtual void on_room(H2Stream stream) = 0;
@@ -135,42 +140,50 @@ class H2Session {
   H2Session& operator=(H2Session&&) noexcept;
   ~H2Session();  // calls no events
 
-  // Takes all of `bytes`. An error is the end of the connection, with a sentence for the log; open streams
-  // have had on_reset, produce() still has the GOAWAY. Blame is the peer's: Client in a server session,
-  // Upstream in a client session. Do not call while the previous output has not left: that is the
-  // back-pressure for everything that is not a body.
+  // Takes all of `bytes`. An error is the end of the connection, with a sentence for the log; open
+  // streams have had on_reset, produce() still has the GOAWAY. Blame is the peer's: Client in a
+  // server session, Upstream in a client session. Do not call while the previous output has not
+  // left: that is the back-pressure for everything that is not a body.
   [[nodiscard]] Status receive(std::string_view bytes);
-  // Appends frames to `out` until `at_most` bytes are reached; the last frame may go beyond, by at most 16
-  // KiB and 9 bytes. Call it after every receive() and after every function below, while wants_write().
+  // Appends frames to `out` until `at_most` bytes are reached; the last frame may go beyond, by at
+  // most 16 KiB and 9 bytes. Call it after every receive() and after every function below, while
+  // wants_write().
   void produce(std::string& out, std::size_t at_most);
   [[nodiscard]] bool wants_write() const;
   // Nothing is to be received or produced any more: close the connection.
   [[nodiscard]] bool is_over() const;
+  // Why the connection ends: a sentence, empty while nothing is wrong. Where the peer breaks a rule
+  // of the protocol itself it stands here after the produce() that writes the GOAWAY.
+  [[nodiscard]] std::string_view failure() const;
   // The connection broke off: every open stream gets on_reset.
   void lost();
 
-  // Client. From `head` are taken: method, path, host and the fields but "host". nullopt when no stream can be
-  // opened here: streams_open() has reached a limit, a GOAWAY went either way, or numbers ran out.
+  // Client. From `head` are taken: method, path, host and the fields but "host". nullopt when no
+  // stream can be opened here: streams_open() has reached a limit, a GOAWAY went either way, or
+  // numbers ran out.
   [[nodiscard]] std::optional<H2Stream> submit_request(const RequestHead& head, Ends ends);
   // Server. Once per stream, and with Ends::No followed by send_body and finish.
   void submit_response(H2Stream stream, const H2Answer& answer, Ends ends);
   // Server, before submit_response: a status of 100 to 199, but not 101.
   void submit_interim(H2Stream stream, const H2Answer& answer);
-  // Copies what fits and returns how much that was; the rest is for on_room. 0 for a stream that is gone.
+  // Copies what fits and returns how much that was; the rest is for on_room. 0 for a stream that is
+  // gone.
   std::size_t send_body(H2Stream stream, std::string_view piece);
   [[nodiscard]] std::size_t room(H2Stream stream) const;
   // Our side is complete once the outbox is empty. Trailers may be none.
   void finish(H2Stream stream, std::span<const Field> trailers = {});
-  // `bytes` of on_body are used up, so the peer may send as many. What a stream leaves unconsumed when it goes is
-  // given back to the connection by the session.
+  // `bytes` of on_body are used up, so the peer may send as many. What a stream leaves unconsumed
+  // when it goes is given back to the connection by the session.
   void consume(H2Stream stream, std::size_t bytes);
-  // What the peer still sends on this stream is dropped (no on_body, on_trailers, on_end); when our side is
-  // complete before the peer's, the stream is reset with NO_ERROR. For answers that do not wait for the body.
+  // What the peer still sends on this stream is dropped (no on_body, on_trailers, on_end); when our
+  // side is complete before the peer's, the stream is reset with NO_ERROR. For answers that do not
+  // wait for the body.
   void discard(H2Stream stream);
   // No event of this stream follows.
   void reset(H2Stream stream, H2Code code);
-  // Takes no more streams and lets the open ones end; is_over() comes true then. A server says so twice, with
-  // a round trip in between, so that requests on their way are still served (RFC 9113 6.8).
+  // Takes no more streams and lets the open ones end; is_over() comes true then. A server says so
+  // twice, with a round trip in between, so that requests on their way are still served (RFC 9113
+  // 6.8).
   void go_away();
 
   [[nodiscard]] std::size_t streams_open() const;

@@ -88,16 +88,9 @@ struct Seen {
 };
 
 Outcome read_content_length(std::string_view value, Head& head) {
-  if (value.empty() || value.size() > 18 || (value.size() > 1 && value.front() == '0'))
-    return refuse(400, "Content-Length is not a plain decimal number.");
-  std::uint64_t length = 0;
-  for (const char c : value) {
-    if (!is_digit(static_cast<unsigned char>(c)))
-      return refuse(400, "Content-Length is not a plain decimal number.");
-    length = length * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  head.content_length = length;
-  return kDone;
+  head.content_length = read_length(value);
+  if (head.content_length) return kDone;
+  return refuse(400, "Content-Length is not a plain decimal number.");
 }
 
 Outcome read_transfer_encoding(std::string_view value, Head& head) {
@@ -201,24 +194,6 @@ bool is_port(std::string_view text) {
     port = port * 10 + static_cast<unsigned>(c - '0');
   }
   return port <= 65535;
-}
-
-bool is_host(std::string_view host) {
-  if (!host.empty() && host.front() == '[') {
-    const std::size_t end = host.find(']');
-    if (end == std::string_view::npos || end < 3) return false;
-    for (const char c : host.substr(1, end - 1)) {
-      const auto byte = static_cast<unsigned char>(c);
-      const bool is_hex = is_digit(byte) || (lower(c) >= 'a' && lower(c) <= 'f');
-      if (!is_hex && c != ':' && c != '.') return false;
-    }
-    const std::string_view rest = host.substr(end + 1);
-    return rest.empty() || (rest.front() == ':' && is_port(rest.substr(1)));
-  }
-  const std::size_t colon = host.find(':');
-  if (colon == 0) return false;
-  if (colon == std::string_view::npos) return all_of(host, kHost);
-  return all_of(host.substr(0, colon), kHost) && is_port(host.substr(colon + 1));
 }
 
 Outcome read_request_line(std::string_view line, const Limits& limits, RequestHead& head) {
@@ -502,6 +477,39 @@ bool list_has(std::string_view list, std::string_view token) {
     if (comma == std::string_view::npos) return false;
     list.remove_prefix(comma + 1);
   }
+}
+
+bool is_token(std::string_view text) { return !text.empty() && all_of(text, kToken); }
+bool is_target(std::string_view text) { return !text.empty() && all_of(text, kTarget); }
+bool is_field_value(std::string_view text) { return all_of(text, kValue); }
+
+bool is_host(std::string_view host) {
+  if (!host.empty() && host.front() == '[') {
+    const std::size_t end = host.find(']');
+    if (end == std::string_view::npos || end < 3) return false;
+    for (const char c : host.substr(1, end - 1)) {
+      const auto byte = static_cast<unsigned char>(c);
+      const bool is_hex = is_digit(byte) || (lower(c) >= 'a' && lower(c) <= 'f');
+      if (!is_hex && c != ':' && c != '.') return false;
+    }
+    const std::string_view rest = host.substr(end + 1);
+    return rest.empty() || (rest.front() == ':' && is_port(rest.substr(1)));
+  }
+  const std::size_t colon = host.find(':');
+  if (colon == 0) return false;
+  if (colon == std::string_view::npos) return all_of(host, kHost);
+  return all_of(host.substr(0, colon), kHost) && is_port(host.substr(colon + 1));
+}
+
+std::optional<std::uint64_t> read_length(std::string_view text) {
+  if (text.empty() || text.size() > 18 || (text.size() > 1 && text.front() == '0'))
+    return std::nullopt;
+  std::uint64_t length = 0;
+  for (const char c : text) {
+    if (!is_digit(static_cast<unsigned char>(c))) return std::nullopt;
+    length = length * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return length;
 }
 
 std::string_view host_name_of(std::string_view host) {

@@ -119,6 +119,14 @@ class ChunkReader {
 [[nodiscard]] bool same_name(std::string_view a, std::string_view b);
 // Whether a comma-separated list (Connection, TE, ...) holds the token, without regard to case.
 [[nodiscard]] bool list_has(std::string_view list, std::string_view token);
+// What may stand in a message, for heads that come another way than as text: a name of a field or a
+// method; a target's bytes (any length but none); a value of a field; a host with or without its port
+// (the empty one too); a Content-Length.
+[[nodiscard]] bool is_token(std::string_view text);
+[[nodiscard]] bool is_target(std::string_view text);
+[[nodiscard]] bool is_field_value(std::string_view text);
+[[nodiscard]] bool is_host(std::string_view text);
+[[nodiscard]] std::optional<std::uint64_t> read_length(std::string_view text);
 // A host without its port, for comparisons; brackets of an IPv6 literal stay.
 [[nodiscard]] std::string_view host_name_of(std::string_view host);
 // Percent-decodes a path part; nullopt for a bad escape or a NUL.
