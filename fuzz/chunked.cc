@@ -1,5 +1,5 @@
-// Fuzzes the chunk reader: the same body in one piece and byte by byte gives the same payload and
-// the same end.
+// Fuzzes the chunk reader: the same body in one piece and byte by byte gives the same payload, the
+// same trailers and the same end.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -15,6 +15,7 @@ namespace {
 struct Read {
   Parsed parsed = Parsed::NeedMore;
   std::string payload;
+  std::string trailers;
   std::size_t consumed = 0;
 };
 
@@ -27,6 +28,12 @@ Read read(std::string_view bytes, std::size_t piece) {
     all.payload += step.payload;
     all.consumed += step.consumed;
     all.parsed = step.parsed;
+    for (const Field& field : reader.trailers()) {
+      KELVIN_CHECK(may_be_trailer(field.name) &&
+                   field.name.find_first_of(" :\r\n") == field.name.npos);
+      KELVIN_CHECK(field.value.find_first_of("\r\n") == field.value.npos);
+      all.trailers.append(field.name).append("\n").append(field.value).append("\n");
+    }
     if (step.parsed != Parsed::NeedMore) return all;
     if (step.consumed > 0) continue;
     KELVIN_CHECK(all.consumed == shown);
@@ -42,6 +49,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Read whole = read(bytes, bytes.size() + 1);
   const Read bytewise = read(bytes, 1);
   KELVIN_CHECK(whole.parsed == bytewise.parsed && whole.payload == bytewise.payload);
-  KELVIN_CHECK(whole.consumed == bytewise.consumed);
+  KELVIN_CHECK(whole.consumed == bytewise.consumed && whole.trailers == bytewise.trailers);
   return 0;
 }

@@ -368,8 +368,47 @@ Framing framing_of(const ResponseHead& head, std::string_view method) {
 
 namespace {
 constexpr std::uint32_t kExtensionBytesMax = 1024;
-constexpr std::uint32_t kTrailerBytesMax = 8 * 1024;
+constexpr std::size_t kTrailerBytesMax = 8 * 1024;
+constexpr std::size_t kTrailersMax = 128;
+
+// What may not stand behind a body, by the group of RFC 9110 6.5.1 that it belongs to.
+constexpr std::string_view kNoTrailers[] = {
+    // framing and routing
+    "content-length", "transfer-encoding", "host", "trailer", "max-forwards", "expect", "via",
+    "forwarded", "x-real-ip", "traceparent", "tracestate",
+    // one hop
+    "connection", "keep-alive", "proxy-connection", "te", "upgrade", "http2-settings",
+    // who is calling
+    "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate",
+    "authentication-info", "proxy-authentication-info", "cookie", "set-cookie", "origin",
+    // modifiers of the request and controls of the reply
+    "cache-control", "pragma", "range", "if-match", "if-none-match", "if-modified-since",
+    "if-unmodified-since", "if-range", "age", "date", "expires", "location", "retry-after", "vary",
+    "warning", "allow", "prefer",
+    // what the content is
+    "content-encoding", "content-type", "content-range", "content-disposition", "content-location",
+    // promises that a browser keeps for later
+    "strict-transport-security", "alt-svc", "clear-site-data"};
+// Whole families of them.
+constexpr std::string_view kNoTrailerPrefixes[] = {"x-forwarded-", "kelvin-", "access-control-",
+                                                   "content-security-policy", "sec-"};
+
+char as_trailer_letter(char c) { return c == '_' ? '-' : lower(c); }
+bool begins_like(std::string_view name, std::string_view lower_prefix) {
+  if (name.size() < lower_prefix.size()) return false;
+  for (std::size_t i = 0; i < lower_prefix.size(); ++i)
+    if (as_trailer_letter(name[i]) != lower_prefix[i]) return false;
+  return true;
+}
 }  // namespace
+
+bool may_be_trailer(std::string_view name) {
+  for (const std::string_view banned : kNoTrailers)
+    if (banned.size() == name.size() && begins_like(name, banned)) return false;
+  for (const std::string_view family : kNoTrailerPrefixes)
+    if (begins_like(name, family)) return false;
+  return true;
+}
 
 // Takes one byte outside the payload; returns a sentence when it may not stand there, else nothing.
 std::string_view ChunkReader::read_framing(char byte) {
@@ -407,37 +446,84 @@ std::string_view ChunkReader::read_framing(char byte) {
       where_ = Where::Size;
       return byte == '\n' ? std::string_view() : "A chunk ends with a bare carriage return.";
     case Where::LineStart:
+    case Where::TrailerName:
+    case Where::TrailerValue:
+    case Where::TrailerLf:
+      return read_trailer(byte);
+    case Where::LastLf:
+      where_ = Where::Done;
+      return byte == '\n' ? finish_trailers() : "The body ends with a bare carriage return.";
+    case Where::Payload:
+    case Where::Done:
+      break;
+  }
+  return {};
+}
+
+std::string_view ChunkReader::read_trailer(char byte) {
+  switch (where_) {
+    case Where::LineStart:
       if (byte == '\r') {
         where_ = Where::LastLf;
         return {};
       }
       where_ = Where::TrailerName;
-      return is_of(byte, kToken) ? std::string_view()
+      return is_of(byte, kToken) ? keep_trailer(byte)
                                  : "A trailer field does not begin with its name.";
     case Where::TrailerName:
       if (byte == ':')
         where_ = Where::TrailerValue;
       else if (!is_of(byte, kToken))
         return "A trailer field's name holds a character that may not stand there.";
-      return ++extra_bytes_ > kTrailerBytesMax ? "The trailers are too long." : std::string_view();
+      return keep_trailer(byte);
     case Where::TrailerValue:
       if (byte == '\r')
         where_ = Where::TrailerLf;
       else if (!is_of(byte, kValue))
         return "A trailer field's value holds a control byte.";
-      return ++extra_bytes_ > kTrailerBytesMax ? "The trailers are too long." : std::string_view();
+      return keep_trailer(byte);
     case Where::TrailerLf:
       where_ = Where::LineStart;
-      return byte == '\n' ? std::string_view()
+      return byte == '\n' ? keep_trailer(byte)
                           : "A trailer field ends with a bare carriage return.";
-    case Where::LastLf:
-      where_ = Where::Done;
-      return byte == '\n' ? std::string_view() : "The body ends with a bare carriage return.";
+    case Where::Size:
+    case Where::SizeExtension:
+    case Where::SizeEnd:
     case Where::Payload:
+    case Where::PayloadEnd:
+    case Where::PayloadEndLf:
+    case Where::LastLf:
     case Where::Done:
       break;
   }
   return {};
+}
+
+std::string_view ChunkReader::keep_trailer(char byte) {
+  if (!trailers_) trailers_ = std::make_unique<Trailers>();
+  if (trailers_->text.size() == kTrailerBytesMax) return "The trailers are too long.";
+  trailers_->text.push_back(byte);
+  return {};
+}
+
+// Every line was held to its form as it came in: a name, a colon, a value, CR LF.
+std::string_view ChunkReader::finish_trailers() {
+  if (!trailers_) return {};
+  std::size_t count = 0;
+  for (std::string_view rest = trailers_->text; !rest.empty();) {
+    if (++count > kTrailersMax) return "The body has too many trailer fields.";
+    const std::string_view line = rest.substr(0, rest.find('\r'));
+    rest.remove_prefix(line.size() + 2);
+    const std::size_t colon = line.find(':');
+    const Field field{.name = line.substr(0, colon), .value = trim(line.substr(colon + 1))};
+    if (may_be_trailer(field.name)) trailers_->fields.push_back(field);
+  }
+  return {};
+}
+
+std::span<const Field> ChunkReader::trailers() const {
+  if (where_ != Where::Done || !trailers_) return {};
+  return trailers_->fields;
 }
 
 ChunkReader::Step ChunkReader::feed(std::string_view bytes) {

@@ -9,7 +9,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,7 +80,13 @@ enum class Framing : std::uint8_t { None, Length, Chunked, UntilClose };
 // say.
 [[nodiscard]] Framing framing_of(const ResponseHead& head, std::string_view method);
 
-// Follows a chunked body without keeping it.
+// Whether a field means what it says when it comes after the body (RFC 9110 6.5.1). It does not when it frames or
+// routes the message, proves or asks who the caller is, modifies the request, controls the reply, says what the content
+// is, belongs to one hop, or is one that a proxy sets (Forwarded, X-Forwarded-*, Kelvin-*). '_' reads as '-', because
+// many programs see both as one name.
+[[nodiscard]] bool may_be_trailer(std::string_view name);
+
+// Follows a chunked body without keeping it. Only the trailers are kept, until the reader is gone or used again.
 class ChunkReader {
  public:
   struct Step {
@@ -89,10 +97,18 @@ class ChunkReader {
     std::string_view why;
   };
   // At most one piece of payload a call. Extensions are bounded by 1 KiB per chunk, trailers by 8
-  // KiB.
+  // KiB and 128 fields; beyond: Refused.
   [[nodiscard]] Step feed(std::string_view bytes);
+  // Once Done: the fields after the last chunk, in order, held to the rules of a head's fields. Those that may not stand
+  // there are left out, so that what is passed on says nothing that a head would have to say. The views live as
+  // long as the reader, and survive its move.
+  [[nodiscard]] std::span<const Field> trailers() const;
 
  private:
+  struct Trailers {
+    std::string text;  // the lines with their ends
+    std::vector<Field> fields;
+  };
   enum class Where : std::uint8_t {
     Size,
     SizeExtension,
@@ -108,11 +124,15 @@ class ChunkReader {
     Done
   };
   std::string_view read_framing(char byte);
+  std::string_view read_trailer(char byte);
+  std::string_view keep_trailer(char byte);
+  std::string_view finish_trailers();
 
   Where where_ = Where::Size;
   std::uint64_t left_ = 0;
   std::uint32_t digits_ = 0;
-  std::uint32_t extra_bytes_ = 0;  // of extensions in this chunk, or of trailers
+  std::uint32_t extra_bytes_ = 0;       // of the extensions in this chunk
+  std::unique_ptr<Trailers> trailers_;  // made when the first one begins: few bodies have any
 };
 
 // ASCII, without regard to case.

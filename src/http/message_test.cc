@@ -318,6 +318,76 @@ TEST(ChunkReader, RefusesBadFraming) {
         << body;
 }
 
+// The trailers of a body that arrives byte by byte, as "name=value;"; "!" and the complaint when it is refused.
+std::string trailers_of(std::string_view bytes) {
+  ChunkReader reader;
+  ChunkReader::Step step;
+  for (std::size_t i = 0; i < bytes.size() && step.parsed == Parsed::NeedMore; ++i)
+    step = reader.feed(bytes.substr(i, 1));
+  if (step.parsed == Parsed::Refused) return "!" + std::string(step.why);
+  if (step.parsed == Parsed::NeedMore && !reader.trailers().empty()) return "early";
+  const ChunkReader moved = std::move(reader);
+  std::string text;
+  for (const Field& field : moved.trailers())
+    text += std::string(field.name) + "=" + std::string(field.value) + ";";
+  return text;
+}
+
+TEST(ChunkReader, GivesTheTrailersOnceDone) {
+  EXPECT_EQ(trailers_of("0\r\n\r\n"), "");
+  EXPECT_EQ(trailers_of("1\r\na\r\n0\r\nGrpc-Status: 0\r\nX-Sum:\t a b \r\nEmpty:\r\n\r\n"),
+            "Grpc-Status=0;X-Sum=a b;Empty=;");
+  EXPECT_EQ(trailers_of("0\r\nA: b\r\n"), "") << "the body is not over";
+  EXPECT_EQ(trailers_of("0\r\nA: b\r\nA: c:d\r\n\r\n"), "A=b;A=c:d;");
+}
+
+TEST(ChunkReader, LeavesOutTrailersThatOnlyAHeadMaySay) {
+  for (const char* name : {"Content-Length",
+                           "content_length",
+                           "Transfer-Encoding",
+                           "Host",
+                           "Connection",
+                           "TE",
+                           "Upgrade",
+                           "Trailer",
+                           "Authorization",
+                           "Cookie",
+                           "Set-Cookie",
+                           "X-Forwarded-For",
+                           "x_forwarded_host",
+                           "Forwarded",
+                           "Kelvin-Request-Id",
+                           "Content-Type",
+                           "Content-Encoding",
+                           "Expect",
+                           "Range",
+                           "If-None-Match",
+                           "Cache-Control",
+                           "Proxy-Authorization",
+                           "Location",
+                           "Access-Control-Allow-Origin",
+                           "Sec-WebSocket-Key"}) {
+    EXPECT_FALSE(may_be_trailer(name)) << name;
+    EXPECT_EQ(trailers_of("0\r\n" + std::string(name) + ": 7\r\nKept: 1\r\n\r\n"), "Kept=1;")
+        << name;
+  }
+  for (const char* name : {"Grpc-Status", "Grpc-Message", "Server-Timing", "Digest", "ETag",
+                           "Content-Digest", "X-Checksum", "Content-Lengths", "Hos"})
+    EXPECT_TRUE(may_be_trailer(name)) << name;
+}
+
+TEST(ChunkReader, BoundsTrailersByBytesAndByCount) {
+  const std::string line = "X: " + std::string(1019, 'y') + "\r\n";
+  std::string eight;
+  for (int i = 0; i < 8; ++i) eight += line;
+  EXPECT_EQ(trailers_of("0\r\n" + eight + "\r\n").substr(0, 3), "X=y") << "8 KiB exactly";
+  EXPECT_EQ(trailers_of("0\r\n" + eight + "A: b\r\n\r\n"), "!The trailers are too long.");
+  std::string many;
+  for (int i = 0; i < 128; ++i) many += "a:\r\n";
+  EXPECT_EQ(trailers_of("0\r\n" + many + "\r\n").size(), 128u * 3);
+  EXPECT_EQ(trailers_of("0\r\n" + many + "a:\r\n\r\n"), "!The body has too many trailer fields.");
+}
+
 TEST(ChunkReader, BoundsExtensionsAndTrailers) {
   EXPECT_EQ(chunked("1;" + std::string(1024, 'x') + "\r\na\r\n0\r\n\r\n", 64), "a");
   EXPECT_EQ(chunked("1;" + std::string(1025, 'x') + "\r\na\r\n0\r\n\r\n", 64).front(), '!');
