@@ -49,6 +49,7 @@ BodyReader::Piece BodyReader::read_chunks(std::span<char> bytes) {
     if (is_done_ || step.consumed == 0) break;
   }
   piece.payload = {bytes.data(), payload_bytes};
+  if (is_done_) piece.trailers = chunks_.trailers();
   return piece;
 }
 

@@ -10,6 +10,7 @@
 #include "core/route/route.h"
 #include "gateway/exchange.h"
 #include "gateway/h1_upstream.h"
+#include "gateway/h2_upstream.h"
 
 namespace kelvin::gateway {
 
@@ -107,6 +108,13 @@ void Exchange::dispatch(const model::RouteReplica& replica) {
 }
 
 void Exchange::open_upstream() {
+  if (s_.app->route.protocol == model::Protocol::H2c) {
+    auto made = loop_.connect_h2(s_.replica);
+    if (!made) return leave_failed(std::move(made.error().what));
+    upstream_ = &(*made)->open(*this);
+    step_ = upstream_->is_connected() ? Step::Proxying : Step::Connecting;
+    return;
+  }
   H1Upstream* upstream = loop_.take_idle(s_.replica.id);
   if (upstream == nullptr) {
     auto made = loop_.connect(s_.replica);

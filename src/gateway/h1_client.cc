@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kLingerBytesMax = 1024 * 1024;
 // Requests answered for one connection before the others have their turn: pipelined ones need no event.
 constexpr int kRequestsInATurn = 32;
+// What an HTTP/2 client says first, over TLS and with prior knowledge alike (RFC 9113 3.4).
+constexpr std::string_view kH2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 }  // namespace
 
@@ -111,8 +113,16 @@ bool H1Client::read_head() {
   const bool has_more = head_has_begun_ ? read_line_end() : !in_.empty() || read_more();
   if (saw_end_) abandon();
   if (!has_more || is_discarded()) return false;
+  const bool may_be_h2 =
+      is_first_ && kH2Preface.starts_with(in_.view().substr(0, kH2Preface.size()));
+  if (may_be_h2 && in_.view().size() >= kH2Preface.size()) {
+    step_timer_.drop();
+    loop_.switch_to_h2(*this, in_.view());
+    return false;
+  }
   http::RequestHead& head = loop_.request_head();
-  const http::Outcome outcome = http::parse_request(in_.view(), loop_.limits().head, head);
+  const http::Outcome outcome =
+      may_be_h2 ? http::Outcome{} : http::parse_request(in_.view(), loop_.limits().head, head);
   if (outcome.parsed == http::Parsed::NeedMore) {
     if (!std::exchange(head_has_begun_, true))
       loop_.timers().set(step_timer_, loop_.now() + loop_.limits().head_time);

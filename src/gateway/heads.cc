@@ -169,6 +169,26 @@ void append_reply_head(std::string& out, const http::ResponseHead& head, const R
   out += "\r\n";
 }
 
+void append_reply_fields(std::vector<http::Field>& fields, std::string& length,
+                         const http::ResponseHead& head, const ReplyNotes& notes) {
+  for (const http::Field& field : head.fields)
+    if (!is_replaced_in_reply(field.name, notes) && !http::is_hop_by_hop(head, field.name))
+      fields.push_back(field);
+  const bool has_length =
+      notes.body.framing == http::Framing::Length ||
+      (notes.body.framing == http::Framing::None && head.content_length && head.status != 204);
+  if (has_length) {
+    length = std::to_string(head.content_length.value_or(notes.body.length));
+    fields.push_back({"content-length", length});
+  }
+  fields.push_back({"kelvin-request-id", notes.request_id});
+  fields.push_back({"server-timing", notes.server_timing});
+  if (!notes.cold_start.empty()) fields.push_back({"kelvin-cold-start", notes.cold_start});
+  if (notes.allowed_origin.empty()) return;
+  fields.push_back({"access-control-allow-origin", notes.allowed_origin});
+  fields.push_back({"vary", "Origin"});
+}
+
 void append_interim_head(std::string& out, const http::ResponseHead& head) {
   out += "HTTP/1.1 ";
   out += std::to_string(head.status);

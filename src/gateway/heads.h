@@ -43,6 +43,10 @@ struct ReplyNotes {
   bool closes = false;
   bool says_keep_alive = false;  // HTTP/1.0 clients must be told
 };
+// The same head as fields, with no framing but the length, whose text is kept in `length`. The views live as long as
+// it, `head` and `notes`.
+void append_reply_fields(std::vector<http::Field>& fields, std::string& length,
+                         const http::ResponseHead& head, const ReplyNotes& notes);
 void append_reply_head(std::string& out, const http::ResponseHead& head, const ReplyNotes& notes);
 // An interim (1xx) reply, passed on.
 void append_interim_head(std::string& out, const http::ResponseHead& head);

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/time.h"
+#include "http/h2_session.h"
 #include "http/message.h"
 
 namespace kelvin::gateway {
@@ -26,7 +27,14 @@ struct GatewayLimits {
   Duration upstream_idle_time =
       2s;  // of a kept connection to a replica; less where the replica says so
   std::uint32_t upstream_idle_max =
-      64;  // kept connections per replica and loop: the oldest is closed
+      1024;  // kept connections per replica and loop: the oldest is closed
+  // Of HTTP/2 in front. The outbox holds two buffers, so that one fits while the other leaves.
+  http::H2Limits h2{.outbox_bytes_max = 128 * 1024};
+  // Of h2c to replicas: they are trusted with wider windows, as one connection carries many requests.
+  http::H2Limits h2_upstream{.streams_max = 1024,
+                             .stream_window_bytes = 256 * 1024,
+                             .connection_window_bytes = 8 * 1024 * 1024,
+                             .outbox_bytes_max = 128 * 1024};
   Duration busy_interval =
       1s;  // at least, between two BusyMeasured of a loop that nobody asked for
   std::size_t burst_bytes =

@@ -9,6 +9,8 @@
 #include "base/check.h"
 #include "gateway/h1_client.h"
 #include "gateway/h1_upstream.h"
+#include "gateway/h2_client.h"
+#include "gateway/h2_upstream.h"
 #include "gateway/socket.h"
 #include "model/ids.h"
 
@@ -87,6 +89,9 @@ void Loop::run() {
     std::erase_if(again_, [](const Downstream* downstream) { return downstream->is_gone(); });
     dead_clients_.clear();
     dead_upstreams_.clear();
+    dead_streams_.clear();
+    dead_upstream_streams_.clear();
+    dead_h2_upstreams_.clear();
   }
   end_everything();
 }
@@ -111,6 +116,11 @@ void Loop::handle(const epoll_event& event) {
     case EndpointKind::Client: {
       auto* client = static_cast<ClientConnection*>(endpoint);
       if (!client->is_discarded()) client->on_events(event.events);
+      return;
+    }
+    case EndpointKind::H2Upstream: {
+      auto* upstream = static_cast<H2Upstream*>(endpoint);
+      if (!upstream->is_discarded()) upstream->on_events(event.events);
       return;
     }
     case EndpointKind::H1Upstream: {
@@ -206,6 +216,23 @@ void Loop::discard(ClientConnection& client) {
   note_connection_ended();
 }
 
+void Loop::switch_to_h2(H1Client& client, std::string_view received) {
+  const std::string first(received);
+  const auto found = clients_.find(&client);
+  KELVIN_CHECK(found != clients_.end());
+  auto next =
+      std::make_unique<H2Client>(*this, std::move(client.transport()), client.address_text());
+  dead_clients_.push_back(std::move(found->second));
+  clients_.erase(found);
+  H2Client& taken = *next;
+  clients_.emplace(&taken, std::move(next));
+  const Status changed = epoll_.change(taken.transport().fd(),
+                                       EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, tag_of(taken));
+  if (!changed) return taken.give_up();
+  if (shared_.is_draining.load(std::memory_order_acquire)) taken.on_drain();
+  taken.begin(first);
+}
+
 void Loop::hand_to_management(ClientConnection& client, int fd, std::string received) {
   epoll_.remove(fd);
   discard(client);
@@ -219,6 +246,12 @@ void Loop::fire_timers() {
     switch (static_cast<TimerKind>(timer->kind)) {
       case TimerKind::ClientStep:
         static_cast<ClientConnection*>(timer->owner)->on_step_timeout();
+        break;
+      case TimerKind::StreamStep:
+        static_cast<H2ClientStream*>(timer->owner)->on_step_timeout();
+        break;
+      case TimerKind::H2Upstream:
+        static_cast<H2Upstream*>(timer->owner)->on_timer();
         break;
       case TimerKind::RequestTimeout:
         static_cast<Exchange*>(timer->owner)->on_timeout();
@@ -321,9 +354,13 @@ void Loop::take(EndAsked&) { is_ending_ = true; }
 void Loop::end_everything() {
   while (!clients_.empty()) clients_.begin()->first->give_up();
   while (!upstreams_.empty()) discard(*upstreams_.begin()->first);
+  while (!h2_upstreams_.empty()) discard(*h2_upstreams_.begin()->first);
   again_.clear();
   dead_clients_.clear();
   dead_upstreams_.clear();
+  dead_streams_.clear();
+  dead_upstream_streams_.clear();
+  dead_h2_upstreams_.clear();
   if (busy_.has_something()) report_busy();
 }
 

@@ -41,7 +41,10 @@ namespace kelvin::gateway {
 class ClientConnection;
 class Downstream;
 class Exchange;
+class H1Client;
 class H1Upstream;
+class H2Upstream;
+class Upstream;
 
 // What all loops see; it outlives them.
 struct Shared {
@@ -77,7 +80,7 @@ using Message =
     std::variant<std::shared_ptr<const AppRoute>, KeysChanged, model::Handover,
                  model::RefuseRequest, ConnectionsUnwanted, model::AskBusy, DrainAsked, EndAsked>;
 
-enum class EndpointKind : std::uint8_t { Listener, Inbox, Client, H1Upstream };
+enum class EndpointKind : std::uint8_t { Listener, Inbox, Client, H1Upstream, H2Upstream };
 // What an epoll tag points to.
 struct Endpoint {
   EndpointKind kind;
@@ -85,9 +88,11 @@ struct Endpoint {
 
 enum class TimerKind : std::uint8_t {
   ClientStep,
+  StreamStep,
   RequestTimeout,
   UpstreamIdle,
   UpstreamConnect,
+  H2Upstream,
   AcceptAgain
 };
 
@@ -127,6 +132,7 @@ class Loop {
 
   // Heads and framing are put together here: one user at a time, for the length of a call.
   std::string& scratch() { return scratch_; }
+  std::vector<http::Field>& scratch_fields() { return scratch_fields_; }
 
   // Its turn comes again before the loop sleeps.
   void call_again(Downstream& downstream);
@@ -134,6 +140,13 @@ class Loop {
   void forget_waiting(RequestId request) { waiting_.erase(request); }
   // The socket is closed at once; the object goes when no event can point to it any more.
   void discard(ClientConnection& client);
+  // Goes on with the same connection, of which `received` has been read.
+  void switch_to_h2(H1Client& client, std::string_view received);
+  // Lives to the end of the turn, because an event or a caller may still point to it.
+  void bury(std::unique_ptr<Downstream> stream) { dead_streams_.push_back(std::move(stream)); }
+  void bury(std::unique_ptr<Upstream> stream) {
+    dead_upstream_streams_.push_back(std::move(stream));
+  }
   void hand_to_management(ClientConnection& client, int fd, std::string received);
 
   // --- connections to replicas (loop_pool.cc) ---
@@ -141,6 +154,9 @@ class Loop {
   H1Upstream* take_idle(ReplicaId replica);
   // A fresh one, perhaps still connecting.
   Result<H1Upstream*> connect(const model::RouteReplica& replica);
+  // A connection to a replica that speaks h2c, with room for a stream.
+  Result<H2Upstream*> connect_h2(const model::RouteReplica& replica);
+  void discard(H2Upstream& upstream);
   // One end of a socket pair; management has the other.
   Result<H1Upstream*> connect_management();
   void keep_idle(H1Upstream& upstream, Duration at_most);
@@ -202,6 +218,7 @@ class Loop {
   std::vector<char> client_buffer_;
   std::vector<char> upstream_buffer_;
   std::string scratch_;
+  std::vector<http::Field> scratch_fields_;
   std::vector<route::ReplicaLoad> loads_;  // of the app whose slot is being sought
   http::RequestHead request_head_;
   http::ResponseHead response_head_;
@@ -209,10 +226,15 @@ class Loop {
   std::unordered_map<ClientConnection*, std::unique_ptr<ClientConnection>> clients_;
   std::unordered_map<H1Upstream*, std::unique_ptr<H1Upstream>> upstreams_;
   std::unordered_map<ReplicaId, std::vector<H1Upstream*>, IdHash> idle_;  // oldest first
+  std::unordered_map<H2Upstream*, std::unique_ptr<H2Upstream>> h2_upstreams_;
+  std::unordered_map<ReplicaId, std::vector<H2Upstream*>, IdHash> h2_by_replica_;
   std::unordered_map<RequestId, Exchange*, IdHash> waiting_;
   std::vector<Downstream*> again_;
   std::vector<std::unique_ptr<ClientConnection>> dead_clients_;
   std::vector<std::unique_ptr<H1Upstream>> dead_upstreams_;
+  std::vector<std::unique_ptr<H2Upstream>> dead_h2_upstreams_;
+  std::vector<std::unique_ptr<Downstream>> dead_streams_;
+  std::vector<std::unique_ptr<Upstream>> dead_upstream_streams_;
   os::Thread thread_;
 };
 

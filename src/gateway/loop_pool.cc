@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "gateway/h1_upstream.h"
+#include "gateway/h2_upstream.h"
 #include "gateway/loop.h"
 #include "gateway/socket.h"
 
@@ -34,6 +35,35 @@ Result<H1Upstream*> Loop::connect(const model::RouteReplica& replica) {
   KELVIN_TRY(Connecting connecting, connect_loopback(replica.port));
   return watch_upstream(std::make_unique<H1Upstream>(*this, replica.id, std::move(connecting.fd),
                                                      connecting.is_connected));
+}
+
+Result<H2Upstream*> Loop::connect_h2(const model::RouteReplica& replica) {
+  for (H2Upstream* upstream : h2_by_replica_[replica.id]) {
+    if (!upstream->has_room()) continue;
+    Metrics::add(metrics_.upstream_reuses);
+    return upstream;
+  }
+  KELVIN_TRY(Connecting connecting, connect_loopback(replica.port));
+  auto upstream = std::make_unique<H2Upstream>(*this, replica.id, std::move(connecting));
+  KELVIN_TRY_VOID(
+      epoll_.add(upstream->fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                 reinterpret_cast<std::uint64_t>(static_cast<Endpoint*>(upstream.get()))));
+  Metrics::add(metrics_.upstream_connects);
+  H2Upstream* made = upstream.get();
+  h2_upstreams_.emplace(made, std::move(upstream));
+  h2_by_replica_[replica.id].push_back(made);
+  return made;
+}
+
+void Loop::discard(H2Upstream& upstream) {
+  const auto found = h2_upstreams_.find(&upstream);
+  KELVIN_CHECK(found != h2_upstreams_.end());
+  upstream.close();
+  const auto kept = h2_by_replica_.find(upstream.replica());
+  std::erase(kept->second, &upstream);
+  if (kept->second.empty()) h2_by_replica_.erase(kept);
+  dead_h2_upstreams_.push_back(std::move(found->second));
+  h2_upstreams_.erase(found);
 }
 
 Result<H1Upstream*> Loop::connect_management() {
@@ -88,6 +118,11 @@ void Loop::drop_idle(H1Upstream& upstream) {
 }
 
 void Loop::close_idle_to(ReplicaId replica) {
+  if (const auto shared = h2_by_replica_.find(replica); shared != h2_by_replica_.end()) {
+    const std::vector<H2Upstream*> all = shared->second;
+    for (H2Upstream* upstream : all)
+      if (upstream->is_idle()) discard(*upstream);
+  }
   const auto found = idle_.find(replica);
   if (found == idle_.end()) return;
   for (H1Upstream* upstream : found->second) discard(*upstream);

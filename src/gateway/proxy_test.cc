@@ -102,7 +102,7 @@ TEST(Proxy, PassesChunksBothWays) {
   EXPECT_EQ(upstream.read_exactly(10), "5\r\nhello\r\n")
       << "without the extension, before the body is complete";
   client.send("3\r\nyou\r\n0\r\nX-Trailer: t\r\n\r\n");
-  EXPECT_EQ(upstream.read_until("0\r\n\r\n"), "3\r\nyou\r\n0\r\n\r\n");
+  EXPECT_EQ(upstream.read_until("t\r\n\r\n"), "3\r\nyou\r\n0\r\nX-Trailer: t\r\n\r\n");
   upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwiki\r\n0\r\n\r\n");
   const Reply reply = client.read_reply();
   EXPECT_EQ(reply.body, "wiki");

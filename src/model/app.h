@@ -46,6 +46,9 @@ struct QueueRule {
 
 enum class ParkRule { Auto, Never };
 
+// What replicas speak.
+enum class Protocol : std::uint8_t { Http1, H2c };
+
 struct AppSpec {
   std::string name;  // DNS label
   std::vector<std::string>
@@ -55,8 +58,9 @@ struct AppSpec {
   std::vector<AcceleratorNeed> needs{{}};  // in order of preference, never empty
   Bytes memory{};                          // host memory limit; 0: no limit
   std::uint16_t fixed_port = 0;            // 0: auto
-  std::string ready_path;                  // empty: the port accepts
-  std::string alive_path;                  // empty: not asked
+  Protocol protocol = Protocol::Http1;
+  std::string ready_path;  // empty: the port accepts
+  std::string alive_path;  // empty: not asked
   ScaleRule scale;
   ParkRule park = ParkRule::Auto;
   std::string served_model;  // empty: `model` in /v1 bodies is passed on as it came

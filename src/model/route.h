@@ -37,6 +37,7 @@ struct Route {
   bool is_gone = false;                // deleted: forget it
   std::vector<RouteReplica> replicas;  // ready ones, by id
   QueueRule queue;
+  Protocol protocol = Protocol::Http1;
   Duration timeout = 600s;
   std::string served_model;
   std::vector<std::string> cors;

@@ -103,6 +103,7 @@ void publish_route(Step& step, const App& app) {
                      .name = app.name,
                      .is_gone = app.is_deleted,
                      .queue = serving.spec.queue,
+                     .protocol = serving.spec.protocol,
                      .timeout = serving.spec.timeout,
                      .served_model = serving.spec.served_model,
                      .cors = serving.spec.cors};
