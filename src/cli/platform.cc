@@ -128,7 +128,7 @@ Status Platform::Parts::open_gateway(const PlatformOptions& options) {
                         .slots_max = slots->size(),
                         .gateway_loops = loops_of_this_machine(),
                         .random = {.state = epoch}});
-  gateway::GatewayOptions gateway_options{.listening = {listening.get()},
+  gateway::GatewayOptions gateway_options{.listening = {{.fd = listening.get()}},
                                           .loops = loops_of_this_machine(),
                                           .is_open = is_loopback(listen),
                                           .epoch = epoch,

@@ -6,6 +6,7 @@
 
 #include "gateway/loop.h"
 #include "gateway/socket.h"
+#include "gateway/transport.h"
 
 namespace kelvin::gateway {
 

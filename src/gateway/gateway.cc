@@ -33,6 +33,7 @@ Result<std::unique_ptr<Gateway>> Gateway::create(GatewayOptions options,
   auto shared = std::make_unique<Shared>();
   shared->limits = options.limits;
   shared->listening = std::move(options.listening);
+  shared->tls = options.tls;
   shared->is_open = options.is_open;
   shared->own_hosts = std::move(options.own_hosts);
   shared->epoch = options.epoch;
@@ -41,7 +42,8 @@ Result<std::unique_ptr<Gateway>> Gateway::create(GatewayOptions options,
   shared->management = ports.management;
   shared->clock = ports.clock;
   // Another loop may take the connection that woke this one.
-  for (const int fd : shared->listening) KELVIN_TRY_VOID(make_non_blocking(fd));
+  for (const Listening& listening : shared->listening)
+    KELVIN_TRY_VOID(make_non_blocking(listening.fd));
   if (!options.request_log.empty()) {
     KELVIN_TRY(shared->log,
                RequestLog::open(options.request_log, options.limits.request_log_bytes_max));

@@ -25,10 +25,18 @@ namespace kelvin::gateway {
 
 struct Shared;
 class Loop;
+class TlsContexts;
 struct AppGate;
 
+// A listening socket; it stays the caller's and outlives the gateway.
+struct Listening {
+  int fd = -1;
+  bool is_secure = false;  // speaks TLS
+};
+
 struct GatewayOptions {
-  std::vector<int> listening;  // listening sockets; they stay the caller's and outlive the gateway
+  std::vector<Listening> listening;
+  TlsContexts* tls = nullptr;  // outlives the gateway; needed where anything listening is secure
   std::uint32_t loops = 1;     // 1 to 16
   GatewayLimits limits;
   bool is_open = true;  // apps may be called without a key: only while listening on loopback

@@ -27,7 +27,8 @@ H1Client::H1Client(Loop& loop, Transport transport, std::string address)
 
 void H1Client::begin(std::string_view received) {
   in_.keep(received);
-  set_step(Step::ReadingHead, loop_.limits().idle_time);
+  // A handshake must come as soon as a head.
+  set_step(Step::ReadingHead, is_secure() ? loop_.limits().head_time : loop_.limits().idle_time);
   advance();
 }
 
@@ -43,6 +44,9 @@ void H1Client::on_events(std::uint32_t events) {
   if ((events & (EPOLLHUP | EPOLLERR)) != 0) return abandon();
   if ((events & EPOLLIN) != 0) may_read_ = true;
   if ((events & EPOLLOUT) != 0) may_write_ = true;
+  // A handshake may have more to say than the socket took.
+  if (may_write_ && transport_.has_unsent() && out_.empty()) send({});
+  if (is_discarded()) return;
   if ((events & EPOLLRDHUP) != 0) saw_end_ = may_read_ = true;
   // A client that sends no more has left, unless its reply is on the way already or it has a tunnel, which closes one
   // way at a time.
@@ -100,8 +104,10 @@ bool H1Client::read_more() {
     case Io::Blocked:
       may_read_ = false;
       return false;
-    case Io::Ended:
     case Io::Broken:
+      transport_.answer_plain_http();
+      [[fallthrough]];
+    case Io::Ended:
       may_read_ = false;
       saw_end_ = true;
       return false;
@@ -210,9 +216,9 @@ void H1Client::send(std::initializer_list<std::string_view> parts) {
 }
 
 bool H1Client::has_room() {
-  if (out_.empty()) return true;
+  if (is_flushed()) return true;
   if (may_write_) send({});
-  return !is_discarded() && out_.empty();
+  return !is_discarded() && is_flushed();
 }
 
 void H1Client::send_interim(const http::ResponseHead& head) {
@@ -328,11 +334,11 @@ void H1Client::watch(bool wants_body) {
   if (exchange_.is_tunnel()) {
     if (has_moved_ || !step_timer_.is_set())
       loop_.timers().set(step_timer_, loop_.now() + limits.tunnel_idle_time);
-  } else if (out_.empty() && !wants_body) {
+  } else if (is_flushed() && !wants_body) {
     step_timer_.drop();
   } else if (has_moved_ || !step_timer_.is_set()) {
     loop_.timers().set(
-        step_timer_, loop_.now() + (out_.empty() ? limits.body_idle_time : limits.write_idle_time));
+        step_timer_, loop_.now() + (is_flushed() ? limits.body_idle_time : limits.write_idle_time));
   }
   has_moved_ = false;
 }
@@ -350,7 +356,7 @@ void H1Client::on_step_timeout() {
                         .sentence = "The request's head did not arrive in time."});
       return advance();
     case Step::Serving:
-      if (!out_.empty() || exchange_.has_sent_head()) return abandon();
+      if (!is_flushed() || exchange_.has_sent_head()) return abandon();
       return exchange_.body_stalled();
     case Step::Flushing:
     case Step::Lingering:

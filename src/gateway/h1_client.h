@@ -60,6 +60,8 @@ class H1Client : public ClientConnection, public Downstream {
   void linger();
   // Reads once; true when bytes have come.
   bool read_more();
+  // Nothing that was sent waits here.
+  bool is_flushed() const { return out_.empty() && !transport_.has_unsent(); }
   bool body_is_here() const { return body_.fits(in_.view().size() - in_hand_); }
   void send(std::initializer_list<std::string_view> parts);
   void set_step(Step step, Duration at_most);

@@ -10,6 +10,7 @@
 #include "gateway/loop.h"
 #include "gateway/socket.h"
 #include "gateway/timers.h"
+#include "gateway/transport.h"
 #include "gateway/upstream.h"
 
 namespace kelvin::gateway {

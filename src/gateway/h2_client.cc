@@ -228,7 +228,7 @@ void H2Client::on_events(std::uint32_t events) {
 
 // While output waits for the client nothing more is read from it: frames that ask for answers cannot pile up.
 void H2Client::read_some() {
-  while (may_read_ && out_.empty() && !is_closing_) {
+  while (may_read_ && is_flushed() && !is_closing_) {
     const std::span<char> buffer = loop_.client_buffer();
     const Received received = transport_.receive(buffer);
     if (received.io == Io::Blocked) may_read_ = false;
@@ -263,7 +263,7 @@ void H2Client::give_turns() {
 
 // A connection without streams waits for the next; one whose client takes nothing is not waited for.
 void H2Client::mind_idleness() {
-  if (!out_.empty()) return;
+  if (!is_flushed()) return;
   if (streams_.empty())
     loop_.timers().set(step_timer_, loop_.now() + loop_.limits().idle_time);
   else
@@ -275,7 +275,7 @@ void H2Client::flush() {
   do {
     if (!produce_some()) return give_up();
   } while (reset_broken());
-  if (out_.empty() && (is_closing_ || session_.is_over())) return give_up();
+  if (is_flushed() && (is_closing_ || session_.is_over())) return give_up();
   mind_idleness();
   // Streams that have got room meanwhile.
   for (const http::H2Stream number : std::exchange(turns_, {}))
@@ -287,7 +287,7 @@ bool H2Client::produce_some() {
   while (may_write_) {
     std::string& text = loop_.scratch();
     text.clear();
-    if (out_.empty()) {
+    if (out_.empty() && !transport_.has_unsent()) {
       is_in_session_ = true;
       session_.produce(text, kProduceBytes);
       is_in_session_ = false;
@@ -305,7 +305,7 @@ bool H2Client::produce_some() {
 
 // True: the session has more to say.
 bool H2Client::reset_broken() {
-  if (broken_.empty() || !out_.empty()) return false;
+  if (broken_.empty() || !is_flushed()) return false;
   bool any = false;
   for (const http::H2Stream number : std::exchange(broken_, {})) {
     if (find(number) == nullptr) continue;
@@ -387,7 +387,7 @@ void H2Client::on_room(http::H2Stream number) {
 }
 
 void H2Client::on_step_timeout() {
-  if (!out_.empty() || is_closing_) return give_up();
+  if (!is_flushed() || is_closing_) return give_up();
   session_.go_away();
   is_closing_ = streams_.empty();
   flush();

@@ -104,6 +104,7 @@ class H2Client : public ClientConnection, private http::H2Events {
   void on_settled() override {}
   void on_goaway(http::H2Stream, http::H2Code) override {}
 
+  bool is_flushed() const { return out_.empty() && !transport_.has_unsent(); }
   H2ClientStream& open(http::H2Stream number);
   H2ClientStream* find(http::H2Stream number);
   void take(std::string_view bytes);

@@ -11,6 +11,7 @@
 #include "gateway/loop.h"
 #include "gateway/socket.h"
 #include "gateway/timers.h"
+#include "gateway/transport.h"
 #include "gateway/upstream.h"
 #include "http/h2_session.h"
 

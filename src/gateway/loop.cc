@@ -48,12 +48,9 @@ Loop::Loop(Shared& shared, std::uint32_t index, os::Epoll epoll, os::EventFd inb
       upstream_buffer_(kBufferBytes) {
   accept_again_.owner = this;
   accept_again_.kind = static_cast<std::uint8_t>(TimerKind::AcceptAgain);
-  for (const int fd : shared.listening) {
-    Listener listener;
-    listener.kind = EndpointKind::Listener;
-    listener.fd = fd;
-    listeners_.push_back(listener);
-  }
+  for (const Listening& listening : shared.listening)
+    listeners_.push_back({{EndpointKind::Listener}, listening.fd, listening.is_secure});
+  if (shared.tls != nullptr) certificates_.emplace(*shared.tls);
 }
 
 Loop::~Loop() = default;
@@ -108,7 +105,7 @@ void Loop::handle(const epoll_event& event) {
   auto* endpoint = reinterpret_cast<Endpoint*>(event.data.u64);
   switch (endpoint->kind) {
     case EndpointKind::Listener:
-      accept_some(static_cast<Listener*>(endpoint)->fd);
+      accept_some(*static_cast<Listener*>(endpoint));
       return;
     case EndpointKind::Inbox:
       read_messages();
@@ -155,19 +152,22 @@ void Loop::pause_accepting() {
   timers_.set(accept_again_, now_ + kAcceptPause);
 }
 
-void Loop::accept_some(int listening) {
+void Loop::accept_some(const Listener& listener) {
   for (int i = 0; i < kAcceptsInARow && is_accepting_; ++i) {
     if (shared_.connections_open.load(std::memory_order_relaxed) >= limits().connections_max)
       return pause_accepting();
-    Accepted accepted = accept_client(listening);
+    Accepted accepted = accept_client(listener.fd);
     if (!accepted.fd.is_open()) {
       // A connection that ended in the backlog is no reason to stop; a lack of descriptors or memory is.
       if (accepted.error == ECONNABORTED || accepted.error == EINTR) continue;
       if (accepted.error != EAGAIN && accepted.error != EWOULDBLOCK) pause_accepting();
       return;
     }
-    auto client = std::make_unique<H1Client>(*this, Transport(std::move(accepted.fd)),
-                                             std::move(accepted.address));
+    Transport transport = listener.is_secure
+                              ? Transport(std::move(accepted.fd), certificates_->current())
+                              : Transport(std::move(accepted.fd));
+    auto client =
+        std::make_unique<H1Client>(*this, std::move(transport), std::move(accepted.address));
     const Status added = epoll_.add(client->transport().fd(),
                                     EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, tag_of(*client));
     if (!added) return pause_accepting();

@@ -20,12 +20,14 @@
 #include "base/random.h"
 #include "core/route/route.h"
 #include "gateway/busy.h"
+#include "gateway/gateway.h"
 #include "gateway/keys.h"
 #include "gateway/limits.h"
 #include "gateway/metrics.h"
 #include "gateway/request_log.h"
 #include "gateway/routes.h"
 #include "gateway/timers.h"
+#include "gateway/tls.h"
 #include "http/message.h"
 #include "model/effect.h"
 #include "os/epoll.h"
@@ -49,7 +51,8 @@ class Upstream;
 // What all loops see; it outlives them.
 struct Shared {
   GatewayLimits limits;
-  std::vector<int> listening;  // not owned
+  std::vector<Listening> listening;
+  TlsContexts* tls = nullptr;  // null: nothing listening is secure
   bool is_open = true;         // apps are called without keys
   std::vector<std::string> own_hosts;
   std::uint64_t epoch = 1;
@@ -163,12 +166,17 @@ class Loop {
   void discard(H1Upstream& upstream);
 
  private:
+  struct Listener : Endpoint {
+    int fd = -1;
+    bool is_secure = false;
+  };
+
   explicit Loop(Shared& shared, std::uint32_t index, os::Epoll epoll, os::EventFd inbox);
 
   void run();
   std::optional<Duration> sleep_time() const;
   void handle(const epoll_event& event);
-  void accept_some(int listening);
+  void accept_some(const Listener& listener);
   void watch_listeners();
   void pause_accepting();
   void give_turns();
@@ -189,16 +197,13 @@ class Loop {
   void end_everything();
   void note_connection_ended();
 
-  struct Listener : Endpoint {
-    int fd = -1;
-  };
-
   Shared& shared_;
   std::uint32_t index_;
   os::Epoll epoll_;
   os::EventFd inbox_;
   Endpoint inbox_endpoint_{EndpointKind::Inbox};
   std::vector<Listener> listeners_;
+  std::optional<TlsView> certificates_;  // absent: none is needed
   bool is_accepting_ = false;
   bool is_ending_ = false;
 

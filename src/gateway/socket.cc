@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "gateway/transport.h"
 #include "os/system_error.h"
 
 namespace kelvin::gateway {
@@ -49,42 +50,6 @@ std::string address_text(const sockaddr_storage& from) {
 }
 
 }  // namespace
-
-Received Transport::receive(std::span<char> into) {
-  while (true) {
-    const ssize_t got = ::recv(fd_.get(), into.data(), into.size(), 0);
-    if (got > 0) return {Io::Done, static_cast<std::size_t>(got)};
-    if (got == 0) return {Io::Ended, 0};
-    if (errno == EINTR) continue;
-    return {errno == EAGAIN || errno == EWOULDBLOCK ? Io::Blocked : Io::Broken, 0};
-  }
-}
-
-Sent Transport::send(std::span<const std::string_view> parts) {
-  std::array<iovec, 5> pieces{};
-  std::size_t count = 0;
-  std::size_t total = 0;
-  for (const std::string_view part : parts) {
-    if (part.empty()) continue;
-    KELVIN_CHECK(count < pieces.size());
-    // sendmsg reads only; iovec has no const form.
-    pieces[count++] = {const_cast<char*>(part.data()), part.size()};
-    total += part.size();
-  }
-  if (total == 0) return {};
-  msghdr message{};
-  message.msg_iov = pieces.data();
-  message.msg_iovlen = count;
-  ssize_t sent = 0;
-  do {
-    sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return {Io::Broken, 0};
-  const std::size_t accepted = sent < 0 ? 0 : static_cast<std::size_t>(sent);
-  return {.io = accepted == total ? Io::Done : Io::Blocked, .bytes = accepted};
-}
-
-void Transport::finish_sending() { ::shutdown(fd_.get(), SHUT_WR); }
 
 // One call for what is kept and the parts; only what is kept is taken off.
 Sent Outbox::push(Transport& to, std::span<const std::string_view> parts) {

@@ -30,29 +30,7 @@ struct Sent {
   std::size_t borrowed = 0;  // of send_beside: those among them that were not kept ones
 };
 
-// One end of a connection. Owned by one loop.
-class Transport {
- public:
-  explicit Transport(os::Fd fd) : fd_(std::move(fd)) {}
-
-  int fd() const { return fd_.get(); }
-  bool is_open() const { return fd_.is_open(); }
-  void close() { fd_.reset(); }
-  // The socket goes to the caller.
-  int release() { return fd_.release(); }
-
-  [[nodiscard]] Received receive(std::span<char> into);
-  // At most 5 parts, in one call; those that are empty are left out. Done: all of it went.
-  [[nodiscard]] Sent send(std::span<const std::string_view> parts);
-  // Nothing more is sent; the peer sees an end.
-  void finish_sending();
-  // Whether `received` bytes of a buffer of `asked` mean that more may lie there without a new event.
-  bool is_secure() const { return false; }
-  bool may_hold_more(std::size_t received, std::size_t asked) const { return received == asked; }
-
- private:
-  os::Fd fd_;
-};
+class Transport;
 
 // Bytes on their way out. Holds only what the kernel has not taken yet.
 class Outbox {

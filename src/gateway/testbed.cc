@@ -222,7 +222,8 @@ Testbed::Testbed(const BedSetup& setup)
       table_(entries_),
       loops_(setup.loops) {
   listening_ = listen_on_loopback(port_);
-  GatewayOptions options{.listening = {listening_.get()},
+  GatewayOptions options{.listening = {{listening_.get(), setup.tls != nullptr}},
+                         .tls = setup.tls,
                          .loops = setup.loops,
                          .limits = setup.limits,
                          .is_open = setup.is_open,

@@ -144,6 +144,7 @@ struct BedSetup {
   bool is_open = true;
   std::vector<std::string> own_hosts;
   std::string request_log;
+  TlsContexts* tls = nullptr;          // null: plain
   RecordedControl* control = nullptr;  // null: the bed's own, which keeps every event for the test
 };
 
