@@ -13,8 +13,10 @@
 namespace kelvin::gateway {
 namespace {
 
-// A piece of a body from the client is at most one buffer long and must fit.
-constexpr std::size_t kRoomBytes = 64 * 1024;
+// A piece of a body from the client is one buffer and what was left of a head's: it must fit.
+constexpr std::size_t kRoomBytes = 128 * 1024;
+// A piece for the client is at most as long as the buffer of an HTTP/1.1 connection, for which it has room.
+constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::size_t kProduceBytes = 64 * 1024;
 // The head that is read again is our own.
 constexpr http::Limits kAnyHead{
@@ -85,15 +87,27 @@ void H2UpstreamStream::add_trailers(std::span<const http::Field> fields) {
 }
 
 void H2UpstreamStream::read_reply() {
-  if (exchange_ == nullptr || !exchange_->downstream().has_room() || exchange_ == nullptr) return;
-  if (!reset_.empty() && in_.empty()) return exchange_->on_reply_broke(reset_);
-  if (!head_is_done_ || (in_.empty() && !has_all_)) return;
-  const std::string body = std::exchange(in_, {});
+  while (exchange_ != nullptr) {
+    if (!exchange_->downstream().has_room() || exchange_ == nullptr) return;
+    if (!reset_.empty() && in_.empty()) return exchange_->on_reply_broke(reset_);
+    if (!head_is_done_ || (in_.empty() && !has_all_)) return;
+    const bool is_all = in_.size() <= kPieceBytes;
+    std::string rest = is_all ? std::string() : in_.substr(kPieceBytes);
+    in_.resize(std::min(in_.size(), kPieceBytes));
+    const std::string body = std::exchange(in_, std::move(rest));
+    pass({.payload = body, .is_last = is_all && has_all_});
+  }
+}
+
+void H2UpstreamStream::pass(ReplyPiece piece) {
   std::vector<http::Field> trailers;
-  for (const auto& [name, value] : trailers_) trailers.push_back({name, value});
-  if (!body.empty() && number_ != 0) connection_.session().consume(number_, body.size());
-  exchange_->on_reply_body({.payload = body, .is_last = has_all_, .trailers = trailers});
-  connection_.flush();
+  if (piece.is_last)
+    for (const auto& [name, value] : trailers_) trailers.push_back({name, value});
+  piece.trailers = trailers;
+  if (!piece.payload.empty()) connection_.session().consume(number_, piece.payload.size());
+  H2Upstream& connection = connection_;
+  exchange_->on_reply_body(piece);
+  connection.flush();
 }
 
 void H2UpstreamStream::leave(bool keeps) {
@@ -148,11 +162,14 @@ void H2Upstream::drop(H2UpstreamStream& stream) {
   KELVIN_CHECK(found != streams_.end());
   loop_.bury(std::unique_ptr<Upstream>(std::move(found->second)));
   streams_.erase(found);
-  if (streams_.empty() && !is_discarded())
-    loop_.timers().set(timer_, loop_.now() + loop_.limits().upstream_idle_time);
+  if (!streams_.empty() || is_discarded()) return;
+  // Not at once: whoever has just left may be inside a call of this connection.
+  const Duration idle = is_ended_ ? Duration::zero() : loop_.limits().upstream_idle_time;
+  loop_.timers().set(timer_, loop_.now() + idle);
 }
 
 void H2Upstream::on_events(std::uint32_t events) {
+  if (is_ended_) return;
   if (!is_connected_) {
     const int error = connect_error(transport_.fd());
     if (error != 0)
@@ -178,10 +195,9 @@ void H2Upstream::on_timer() {
 }
 
 void H2Upstream::fail_connect(const std::string& detail) {
-  std::vector<Exchange*> exchanges;
-  for (const auto& [stream, owned] : streams_) exchanges.push_back(stream->exchange());
   is_going_ = true;
-  for (Exchange* exchange : exchanges) exchange->connect_failed(detail);
+  // Each of them leaves.
+  while (!streams_.empty()) streams_.begin()->first->exchange()->connect_failed(detail);
   if (!is_discarded()) loop_.discard(*this);
 }
 
@@ -215,21 +231,26 @@ void H2Upstream::give_turns() {
 }
 
 void H2Upstream::end() {
-  is_going_ = true;
+  is_going_ = is_ended_ = true;
   is_in_session_ = true;
   session_.lost();
   is_in_session_ = false;
   give_turns();
   // What had not been sent yet goes elsewhere.
-  std::vector<Exchange*> exchanges;
-  for (const auto& [stream, owned] : streams_)
-    if (stream->number() == 0) exchanges.push_back(stream->exchange());
-  for (Exchange* exchange : exchanges) exchange->connect_failed("it closed the connection");
-  if (!is_discarded()) loop_.discard(*this);
+  while (H2UpstreamStream* stream = find_unsent())
+    stream->exchange()->connect_failed("it closed the connection");
+  // Streams whose client takes nothing at the moment still hold what came before the end.
+  if (streams_.empty() && !is_discarded()) loop_.discard(*this);
+}
+
+H2UpstreamStream* H2Upstream::find_unsent() {
+  const auto found = std::find_if(streams_.begin(), streams_.end(),
+                                  [](const auto& entry) { return entry.first->number() == 0; });
+  return found == streams_.end() ? nullptr : found->first;
 }
 
 void H2Upstream::flush() {
-  if (is_in_session_ || is_discarded() || !is_connected_) return;
+  if (is_in_session_ || is_ended_ || is_discarded() || !is_connected_) return;
   while (may_write_) {
     std::string text;
     if (out_.empty()) {

@@ -44,6 +44,7 @@ class H2UpstreamStream : public Upstream {
   void leave(bool keeps) override;
 
  private:
+  void pass(ReplyPiece piece);
   bool submit(Outbox& kept, http::Ends ends);
 
   H2Upstream& connection_;
@@ -96,6 +97,8 @@ class H2Upstream : public Endpoint, private http::H2Events {
   void on_goaway(http::H2Stream, http::H2Code) override { is_going_ = true; }
 
   H2UpstreamStream* find(http::H2Stream number);
+  // A stream of which nothing has been sent; null when there is none.
+  H2UpstreamStream* find_unsent();
   void fail_connect(const std::string& detail);
   void read_some();
   void give_turns();
@@ -112,6 +115,7 @@ class H2Upstream : public Endpoint, private http::H2Events {
   bool may_write_;
   bool saw_end_ = false;
   bool is_going_ = false;       // no more streams are opened on it
+  bool is_ended_ = false;       // the replica has closed it, or it is broken
   bool is_in_session_ = false;  // inside receive() or produce(), which must not be entered again
   std::uint64_t requests_ = 0;
   Timer timer_;
