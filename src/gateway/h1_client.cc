@@ -10,8 +10,6 @@
 namespace kelvin::gateway {
 namespace {
 
-// Read and thrown away after a last reply, so that the client gets to see it before the connection is reset.
-constexpr std::size_t kLingerBytesMax = 1024 * 1024;
 // Requests answered for one connection before the others have their turn: pipelined ones need no event.
 constexpr int kRequestsInATurn = 32;
 // What an HTTP/2 client says first, over TLS and with prior knowledge alike (RFC 9113 3.4).
@@ -314,17 +312,20 @@ void H1Client::begin_linger() {
   set_step(Step::Lingering, loop_.limits().linger_time);
 }
 
+// What still comes is read and thrown away for as long as the limit says, whatever its amount: a connection that is closed
+// with bytes unread is reset, and its client would not get to see the reply.
 void H1Client::linger() {
-  while (lingered_ < kLingerBytesMax && may_read_) {
+  std::size_t bytes = 0;
+  while (may_read_) {
     const Received received = transport_.receive(loop_.client_buffer());
     if (received.io == Io::Blocked) {
       may_read_ = false;
       return;
     }
-    if (received.io != Io::Done) break;
-    lingered_ += received.bytes;
+    if (received.io != Io::Done) return loop_.discard(*this);
+    bytes += received.bytes;
+    if (bytes > loop_.limits().burst_bytes) return loop_.call_again(*this);
   }
-  if (may_read_) loop_.discard(*this);
 }
 
 // --- deadlines and the end ---------------------------------------------------------------------

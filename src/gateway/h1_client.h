@@ -75,7 +75,6 @@ class H1Client : public ClientConnection, public Downstream {
   bool is_first_ = true;         // nothing has come yet: it may turn out to be HTTP/2
   bool has_moved_ = false;       // since the last watch the client gave or took a byte
   std::size_t in_hand_ = 0;      // bytes at the front of in_ that are read, but not consumed yet
-  std::size_t lingered_ = 0;     // bytes thrown away after the last reply
   Inbox in_;
   Outbox out_;
   Timer step_timer_;

@@ -307,6 +307,17 @@ TEST(Proxy, PassesAnEarlyAnswerAndCloses) {
   EXPECT_TRUE(upstream.has_ended());
 }
 
+// A reset before the client has read would take the reply away from it.
+TEST(Proxy, ShowsARefusalToAClientThatSendsMebibytesFirst) {
+  GatewayLimits limits;
+  limits.linger_time = 60s;
+  Testbed bed({.limits = limits});
+  Wire client = bed.connect();
+  client.send(post("/", std::string(8U << 20U, 'x'), "nobody.localhost"));
+  EXPECT_EQ(client.read_reply().status, 404);
+  EXPECT_TRUE(client.has_ended());
+}
+
 TEST(Proxy, SaysThatTheReplicaBrokeItsReply) {
   Testbed bed;
   ScriptedReplica replica;
