@@ -2,43 +2,14 @@
 millisecond. The recomputation knows two facts per request: when its first byte was sent to the replica and when the last
 byte of the reply was read. Overlaps count once per replica; whole milliseconds are taken of each replica's exact union.
 """
-import json
 import random
 import threading
 import time
 
 import pytest
 
+from busy_time import recompute_ms, union_ns
 from serving import wait_until
-
-ACCELERATORS = 1  # each replica of these apps holds one CPU slot
-
-
-def union_ns(spans):
-    total, end = 0, None
-    for begin, finish in sorted(spans):
-        if end is None or begin > end:
-            total += finish - begin
-            end = finish
-        elif finish > end:
-            total += finish - end
-            end = finish
-    return total
-
-
-def recompute_ms(lines):
-    """{app: busy milliseconds} from the lines of a request log."""
-    spans = {}
-    for line in lines:
-        entry = json.loads(line)
-        if entry.get("t_first_byte_sent_ns") and entry.get("t_last_byte_read_ns"):
-            span = (entry["t_first_byte_sent_ns"], entry["t_last_byte_read_ns"])
-            spans.setdefault((entry["app"], entry["replica"]), []).append(span)
-    busy = {}
-    for (app, _), found in spans.items():
-        busy[app] = busy.get(app, 0) + union_ns(found) // 1_000_000 * ACCELERATORS
-    return busy
-
 
 def test_the_union_counts_overlaps_once():
     assert union_ns([(0, 10), (5, 12), (20, 21), (20, 21)]) == 13
