@@ -4,8 +4,11 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 
+#include "base/id.h"
+#include "model/request.h"
 #include "sim/ground.h"
 
 namespace kelvin::sim {
@@ -24,7 +27,12 @@ struct Client {
   Instant arrives;
   Duration service{};
   Duration patience = Duration::max();  // then it leaves
-  bool is_probe = false;                // sent after the faults to see whether its app has healed
+  KeyId key;
+  model::Priority priority = model::Priority::Normal;
+  Duration deadline = Duration::max();  // of its wait
+  bool wants_last = false;              // the replica that served its app last
+  std::optional<std::uint64_t> affinity;
+  bool is_probe = false;  // sent after the faults to see whether its app has healed
   End end = End::None;
   std::string code;  // of a refusal
   Instant ended;
@@ -62,6 +70,11 @@ class Clients {
       violate("request " + std::to_string(client.number) + " reached a replica twice");
   }
 
+  void served_by(std::size_t app, ReplicaId replica) { last_[app] = replica; }
+  [[nodiscard]] ReplicaId last_of(std::size_t app) const {
+    const auto found = last_.find(app);
+    return found == last_.end() ? ReplicaId{} : found->second;
+  }
   [[nodiscard]] std::size_t open() const { return open_; }
   [[nodiscard]] const std::deque<Client>& all() const { return clients_; }
   [[nodiscard]] const std::map<std::string, std::uint64_t>& ends() const { return ends_; }
@@ -86,6 +99,7 @@ class Clients {
   Ground& ground_;
   std::deque<Client> clients_;  // addresses stay
   std::size_t open_ = 0;
+  std::map<std::size_t, ReplicaId> last_;  // who served an app last
   std::map<std::string, std::uint64_t> ends_;
 };
 

@@ -22,10 +22,21 @@ std::string say(const ScaleChanged& e) {
   return "ScaleChanged " + text(e.app) + " " + std::to_string(e.replicas_min) + ".." +
          std::to_string(e.replicas_max);
 }
+std::string say(const TrafficChanged& e) {
+  std::string shares;
+  for (const RevisionShare& share : e.shares) {
+    shares += " revision-id " + std::to_string(share.revision.value) + ": " +
+              std::to_string(share.percent) + " %";
+  }
+  return "TrafficChanged " + text(e.app) + shares;
+}
 std::string say(const ParkAsked& e) { return "ParkAsked " + text(e.app); }
 std::string say(const WakeAsked& e) { return "WakeAsked " + text(e.app); }
 std::string say(const ShutdownAsked&) { return "ShutdownAsked"; }
-std::string say(const Demand& e) { return "Demand " + text(e.request) + " " + text(e.app); }
+std::string say(const Demand& e) {
+  return "Demand " + text(e.request) + " " + text(e.app) + " " + std::string(to_text(e.priority)) +
+         (e.wanted_replica ? " for " + text(e.wanted_replica) : "");
+}
 std::string say(const RequestLeft& e) { return "RequestLeft " + text(e.request); }
 std::string say(const SlotFree& e) { return "SlotFree " + text(e.replica); }
 std::string say(const HandoverRefused& e) {

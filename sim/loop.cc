@@ -75,13 +75,16 @@ void Loop::admit_client(Client& client) {
     return;
   }
   const RequestId id = model::make_request_id(epoch_, index_, ++requests_made_);
-  talks_.emplace(
-      id, Talk{.client = &client, .id = id, .app = question.route->app, .began = ground_.now()});
+  Talk& talk = talks_.emplace(id, Talk{.client = &client, .id = id, .app = question.route->app})
+                   .first->second;
+  talk.began = ground_.now();
+  if (client.wants_last) talk.wanted = outside_.clients.last_of(client.app);
+  talk.revision = route::draw_revision(question.route->shares, client.affinity, ground_.random);
   ground_.trace([&] {
     return "request " + std::to_string(client.number) + " is " + model::to_text(id) + " for " +
            name;
   });
-  if (answer.verdict == admit::Verdict::Wait) {
+  if (answer.verdict == admit::Verdict::Wait || waits_for_parked(talk)) {
     actor_.next([this, id] { raise(id); });
   } else {
     actor_.next([this, id] { look(id); });
@@ -102,9 +105,13 @@ void Loop::look(RequestId id) {
     const os::SlotWord word = outside_.machine.slots().read(replica.slot);
     loads.push_back({.in_flight = word.in_flight,
                      .slots = replica.slots,
-                     .is_open = !word.is_closed && word.generation == replica.generation});
+                     .is_open = !word.is_closed && word.generation == replica.generation,
+                     .id = replica.id,
+                     .revision = replica.revision});
   }
-  talk->order = route::pick(loads, ground_.random);
+  const route::Wish wish{
+      .affinity = talk->client->affinity, .wanted = talk->wanted, .revision = talk->revision};
+  talk->order = route::pick(loads, wish, ground_.random);
   actor_.next([this, id] { try_next(id, 0); });
 }
 
@@ -138,7 +145,8 @@ void Loop::raise(RequestId id) {
     end(id, End::Refused, answer.refusal.code);
     return;
   }
-  const bool are_others_waiting = waiting > 0;
+  // Nor does who waits for a parked replica: any other would do for it then.
+  const bool are_others_waiting = waiting > 0 || waits_for_parked(*talk);
   ++waiting;
   talk->is_raised = true;
   // Behind others it does not try again: that would be jumping the queue.
@@ -149,8 +157,29 @@ void Loop::demand(RequestId id) {
   Talk* talk = find(id);
   if (talk == nullptr) return;
   talk->where = Where::Waiting;
+  const Client& client = *talk->client;
+  const bool has_deadline = client.deadline != Duration::max();
   outside_.post(
-      model::Demand{.request = id, .app = talk->app, .loop = index_, .arrived = ground_.now()});
+      model::Demand{.request = id,
+                    .app = talk->app,
+                    .loop = index_,
+                    .key = client.key,
+                    .key_weight = client.key ? kKeyWeights[client.key.value - 1] : 1,
+                    .priority = client.priority,
+                    .arrived = ground_.now(),
+                    .deadline = has_deadline ? talk->began + client.deadline : Instant::never(),
+                    .wanted_replica = talk->wanted,
+                    .revision = talk->revision,
+                    .affinity = client.affinity});
+}
+
+// The replica it asks for is parked: it waits for that one, whoever else has room.
+bool Loop::waits_for_parked(const Talk& talk) const {
+  if (!talk.wanted || talk.client->priority == model::Priority::Low) return false;
+  const auto route = routes_.find(talk.app);
+  if (route == routes_.end()) return false;
+  const auto& parked = route->second.parked;
+  return std::find(parked.begin(), parked.end(), talk.wanted) != parked.end();
 }
 
 void Loop::lower(Talk& talk) {
@@ -176,7 +205,8 @@ void Loop::send(RequestId id) {
     outside_.clients.run(*talk->client);
     talk->where = Where::Running;
     talk->sent = ground_.now();
-    begin_busy(replica.id);
+    outside_.clients.served_by(talk->client->app, replica.id);
+    begin_busy(*talk);
     const Duration timeout =
         routes_.contains(talk->app) ? routes_.at(talk->app).timeout : Duration(60s);
     actor_.at(ground_.now() + timeout, [this, id] { time_out(id); });
@@ -196,7 +226,7 @@ void Loop::finish(RequestId id, bool is_broken) {
   Talk* talk = find(id);
   if (talk == nullptr) return;
   const model::RouteReplica replica = talk->replica;
-  end_busy(replica.id, talk->sent, !is_broken);
+  end_busy(*talk, !is_broken);
   if (is_broken) {
     outside_.post(
         model::ReplicaSuspected{replica.id, model::Suspicion::BrokenReply, "the reply broke off"});
@@ -224,7 +254,7 @@ void Loop::leave(Client& client) {
     if (talk.where == Where::Waiting) outside_.post(model::RequestLeft{talk.id});
     if (talk.where != Where::Running) return;
     outside_.machine.hang_up(talk.replica.id, client.number);
-    end_busy(talk.replica.id, talk.sent, false);
+    end_busy(talk, false);
     actor_.next([this, talk] { give_back(talk.replica, talk.app, nullptr); });
   });
 }
@@ -235,7 +265,7 @@ void Loop::time_out(RequestId id) {
   const model::RouteReplica replica = talk->replica;
   const AppId app = talk->app;
   outside_.machine.hang_up(replica.id, talk->client->number);
-  end_busy(replica.id, talk->sent, false);
+  end_busy(*talk, false);
   outside_.post(model::ReplicaSuspected{replica.id, model::Suspicion::FirstByteTimeout,
                                         "no reply within the timeout"});
   end(id, End::Refused, "timeout");
@@ -318,11 +348,15 @@ void Loop::check_wait(const Talk& talk) const {
     violate(model::to_text(talk.id) + " has waited longer than queue.wait");
 }
 
-bool Loop::has_room(AppId app) const {
-  const auto route = routes_.find(app);
+bool Loop::has_room(const Talk& talk) const {
+  const auto route = routes_.find(talk.app);
   if (route == routes_.end()) return false;
   const auto& replicas = route->second.replicas;
-  return std::any_of(replicas.begin(), replicas.end(), [this](const model::RouteReplica& replica) {
+  // Who waits for a parked replica, or for a revision by its share, may wait beside others' room.
+  const bool is_split = !route->second.shares.empty();
+  if (waits_for_parked(talk)) return false;
+  return std::any_of(replicas.begin(), replicas.end(), [&](const model::RouteReplica& replica) {
+    if (is_split && replica.revision != talk.revision) return false;
     const os::SlotWord word = outside_.machine.slots().read(replica.slot);
     return !word.is_closed && word.generation == replica.generation &&
            word.in_flight < replica.slots;
@@ -332,7 +366,7 @@ bool Loop::has_room(AppId app) const {
 void Loop::check_nobody_is_forgotten() {
   constexpr Duration kForgottenAfter = 8s;
   for (auto& [id, talk] : talks_) {
-    if (talk.where != Where::Waiting || !has_room(talk.app)) {
+    if (talk.where != Where::Waiting || !has_room(talk)) {
       talk.room_since.reset();
     } else if (!talk.room_since) {
       talk.room_since = ground_.now();
@@ -351,17 +385,19 @@ bool Loop::has_idle_connection(ReplicaId replica) const {
 
 // --- busy time ---
 
-void Loop::begin_busy(ReplicaId replica) {
-  Busy& busy = busy_[replica];
+void Loop::begin_busy(const Talk& talk) {
+  Busy& busy = busy_[talk.replica.id];
   count(busy);
   if (busy.running++ == 0) busy.since = ground_.now();
+  if (talk.client->priority == model::Priority::Low) ++busy.running_low;
   schedule_report();
 }
 
-void Loop::end_busy(ReplicaId replica, Instant since, bool is_answered) {
-  outside_.books.truth(replica).served.push_back({since, ground_.now()});
-  Busy& busy = busy_[replica];
+void Loop::end_busy(const Talk& talk, bool is_answered) {
+  outside_.books.truth(talk.replica.id).served.push_back({talk.sent, ground_.now()});
+  Busy& busy = busy_[talk.replica.id];
   count(busy);
+  if (talk.client->priority == model::Priority::Low) --busy.running_low;
   if (--busy.running == 0 && ground_.now() > busy.since)
     busy.spans.push_back({busy.since, ground_.now()});
   if (is_answered) ++busy.answered;
@@ -369,6 +405,7 @@ void Loop::end_busy(ReplicaId replica, Instant since, bool is_answered) {
 
 void Loop::count(Busy& busy) {
   busy.request_time += (ground_.now() - busy.counted_to) * busy.running;
+  busy.low_time += (ground_.now() - busy.counted_to) * busy.running_low;
   busy.counted_to = ground_.now();
 }
 
@@ -384,6 +421,7 @@ void Loop::report_busy() {
     report.entries.push_back({.replica = it->first,
                               .spans = std::exchange(busy.spans, {}),
                               .request_time = std::exchange(busy.request_time, Duration{}),
+                              .low_time = std::exchange(busy.low_time, Duration{}),
                               .answered = std::exchange(busy.answered, 0U)});
     it = busy.running > 0 ? std::next(it) : busy_.erase(it);
   }

@@ -60,6 +60,8 @@ class Loop {
     RequestId id;
     AppId app;
     Where where = Where::Trying;
+    ReplicaId wanted;        // by its client; 0: any
+    RevisionId revision;     // drawn where the traffic is split
     bool is_raised = false;  // counted in Shared::waiting
     std::vector<model::RouteReplica> candidates;
     route::Order order;
@@ -72,10 +74,12 @@ class Loop {
   // Work of this loop on one replica, since the last report.
   struct Busy {
     std::uint32_t running = 0;
-    Instant since;       // when `running` last left 0
-    Instant counted_to;  // request_time is complete up to here
+    std::uint32_t running_low = 0;  // of them, of low priority
+    Instant since;                  // when `running` last left 0
+    Instant counted_to;             // request_time is complete up to here
     std::vector<Span> spans;
     Duration request_time{};
+    Duration low_time{};
     std::uint32_t answered = 0;
   };
 
@@ -96,10 +100,11 @@ class Loop {
   void on_close(ReplicaId replica);
   void lower(Talk& talk);
   void check_wait(const Talk& talk) const;
-  [[nodiscard]] bool has_room(AppId app) const;
+  [[nodiscard]] bool has_room(const Talk& talk) const;
+  [[nodiscard]] bool waits_for_parked(const Talk& talk) const;
 
-  void begin_busy(ReplicaId replica);
-  void end_busy(ReplicaId replica, Instant since, bool is_answered);
+  void begin_busy(const Talk& talk);
+  void end_busy(const Talk& talk, bool is_answered);
   void count(Busy& busy);
   void report_busy();
   void schedule_report();

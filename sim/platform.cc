@@ -89,6 +89,9 @@ void Platform::take_up(const model::Event& event) {
     violate("control is stepped without end, last by " + describe(event));
   model::Effects effects = control::step(*world_, event, ground_.now());
   watch_.check(*world_, event, effects);
+  watch_queue_.check(*world_, event, effects);
+  if (!outside_.is_low_app_open)
+    watch_queue_.check_no_start_of(effects, outside_.scenario.apps[kLowApp].spec.name);
   effects_.insert(effects_.end(), std::make_move_iterator(effects.begin()),
                   std::make_move_iterator(effects.end()));
   go_on();

@@ -19,6 +19,7 @@
 #include "sim/clients.h"
 #include "sim/loop.h"
 #include "sim/machine.h"
+#include "sim/queue_watch.h"
 #include "sim/scenario.h"
 #include "sim/watch.h"
 
@@ -39,6 +40,7 @@ class Platform {
     Clients& clients;
     const Scenario& scenario;
     const Weather& weather;
+    const bool& is_low_app_open;
   };
 
   Platform(const Outside& outside, std::uint64_t epoch);
@@ -97,6 +99,7 @@ class Platform {
   Actor control_;
   control::WorldPtr world_;
   Watch watch_;
+  QueueWatch watch_queue_;
   Shared shared_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::map<std::uint32_t, Instant> last_arrival_;  // per producer, and per loop for messages to it

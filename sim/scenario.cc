@@ -86,7 +86,14 @@ Scenario draw_scenario(Ground& ground) {
     scenario.apps.push_back(draw_app(ground, i));
   scenario.apps[0].program.is_broken = true;
   scenario.apps[1].program.stalls_one_in = 1;
-  for (std::size_t i = 0; i < 2; ++i) scenario.apps[i].spec.scale.replicas_min = 0;
+  for (std::size_t i = 0; i < kAppsOfNoMinimum; ++i) scenario.apps[i].spec.scale.replicas_min = 0;
+  scenario.apps[kLowApp].is_low = true;
+  for (std::size_t i = kAppsOfNoMinimum; i < scenario.apps.size(); ++i) {
+    AppPlan& app = scenario.apps[i];
+    app.has_sticky = i % 4 == 1;
+    app.has_split = i % 4 == 2;
+    if (i % 3 == 0) app.spec.affinity = {.by = model::AffinityBy::Header, .name = "x-session"};
+  }
   scenario.requests = static_cast<std::uint32_t>(ground.count(1000, 1300));
   scenario.faults = static_cast<std::uint32_t>(ground.count(10, 20));
   scenario.loops = static_cast<std::uint32_t>(ground.count(1, 4));

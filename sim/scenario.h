@@ -30,7 +30,17 @@ struct Program {
 struct AppPlan {
   model::AppSpec spec;
   Program program;
+  bool has_sticky = false;  // some of its clients ask for the replica that served last
+  bool has_split = false;   // operators split its traffic now and then
+  bool is_low = false;      // until the faults stop nobody but clients of low priority calls it
 };
+
+// What the keys of clients weigh; a client's key is its place in here plus 1.
+constexpr std::uint32_t kKeyWeights[] = {1, 1, 3, 10};
+
+// The first two never get ready; the third is called by clients of low priority only.
+constexpr std::size_t kLowApp = 2;
+constexpr std::size_t kAppsOfNoMinimum = 3;
 
 struct Scenario {
   std::vector<model::Node> nodes;

@@ -1,6 +1,7 @@
 #include "sim/simulation.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "model/ids.h"
 
@@ -51,7 +52,7 @@ std::string Simulation::summary() const {
 // --- the platform's lives ---
 
 Platform::Outside Simulation::outside() {
-  return {ground_, machine_, books_, clients_, scenario_, weather_};
+  return {ground_, machine_, books_, clients_, scenario_, weather_, is_low_app_open_};
 }
 
 void Simulation::start_platform() {
@@ -63,6 +64,7 @@ void Simulation::start_platform() {
     for (std::size_t i = 0; i < app.revisions.size(); ++i) {
       events.push_back(model::RevisionRestored{app.revisions[i], i == app.active});
     }
+    if (!app.shares.empty()) events.push_back(model::TrafficChanged{app.id, app.shares});
   }
   for (model::Event& event : machine_.look_around()) events.push_back(std::move(event));
   events.push_back(model::RecoveryFinished{});
@@ -117,13 +119,28 @@ void Simulation::set_scale(std::size_t app, std::uint32_t least, std::uint32_t m
   if (platform_) platform_->post(model::ScaleChanged{stored.id, least, most});
 }
 
+// Over two revisions, or over none again.
+void Simulation::split_traffic(std::size_t app) {
+  StoredApp& stored = apps_[app];
+  stored.shares.clear();
+  if (stored.revisions.size() > 1 && !ground_.one_in(3)) {
+    const std::size_t one = ground_.random.below(stored.revisions.size() - 1);
+    const auto percent = static_cast<std::uint32_t>(ground_.count(1, 99));
+    stored.shares = {{stored.revisions[one]->id, percent},
+                     {stored.revisions.back()->id, 100 - percent}};
+  }
+  if (platform_) platform_->post(model::TrafficChanged{stored.id, stored.shares});
+}
+
 void Simulation::act_as_operator() {
   const std::size_t app = ground_.random.below(apps_.size());
+  if (scenario_.apps[app].is_low) return;
   StoredApp& stored = apps_[app];
   if (stored.is_deleted) {
     deploy(app);
     return;
   }
+  if (scenario_.apps[app].has_split && ground_.one_in(2)) return split_traffic(app);
   switch (ground_.random.below(7)) {
     case 0:
     case 1:
@@ -131,12 +148,13 @@ void Simulation::act_as_operator() {
       return;
     case 2:
       stored.active = ground_.random.below(stored.revisions.size());
+      stored.shares.clear();
       if (platform_)
         platform_->post(model::RevisionActivated{stored.id, stored.revisions[stored.active]->id});
       return;
     case 3: {
       const auto most = static_cast<std::uint32_t>(ground_.count(1, 5));
-      const bool may_keep = app >= 2 && may_have_minimum(scenario_.apps[app].spec);
+      const bool may_keep = app >= kAppsOfNoMinimum && may_have_minimum(scenario_.apps[app].spec);
       set_scale(app, may_keep ? static_cast<std::uint32_t>(ground_.count(0, 1)) : 0, most);
       return;
     }
@@ -154,10 +172,21 @@ void Simulation::act_as_operator() {
 
 // --- traffic ---
 
+void Simulation::draw_wishes(Client& client) {
+  const AppPlan& app = scenario_.apps[client.app];
+  client.key = {ground_.random.below(std::size(kKeyWeights) + 1)};
+  if (ground_.one_in(10)) client.priority = model::Priority::High;
+  if (ground_.one_in(6) || app.is_low) client.priority = model::Priority::Low;
+  if (ground_.one_in(10)) client.deadline = ground_.skewed(100ms, 60s);
+  client.wants_last = app.has_sticky && ground_.one_in(2);
+  if (app.spec.affinity.by != model::AffinityBy::None) client.affinity = ground_.random.below(6);
+}
+
 void Simulation::plan_client(std::size_t app, Instant at) {
   const Program& program = scenario_.apps[app].program;
   Client client{.app = app, .arrives = at, .service = ground_.skewed(20us, program.service_most)};
   if (ground_.one_in(12)) client.patience = ground_.skewed(1ms, 20s);
+  draw_wishes(client);
   Client& added = clients_.add(std::move(client));
   ground_.timeline.at(at, [this, &added] { send(added); });
 }
@@ -269,6 +298,7 @@ void Simulation::fault_of_platform(bool is_keeper_too) {
 void Simulation::settle() {
   ground_.trace([] { return "faults stop"; });
   weather_ = {};
+  is_low_app_open_ = true;
   machine_.heal();
   if (platform_) platform_->crash_no_more();
   watch_until(ground_.now() + 10s);

@@ -30,6 +30,7 @@ class Simulation {
     AppId id;
     std::vector<std::shared_ptr<const model::Revision>> revisions;
     std::size_t active = 0;
+    std::vector<model::RevisionShare> shares;
     bool is_deleted = false;
   };
 
@@ -41,7 +42,9 @@ class Simulation {
   void deploy(std::size_t app);
   void set_scale(std::size_t app, std::uint32_t least, std::uint32_t most);
   void act_as_operator();
+  void split_traffic(std::size_t app);
   void plan_traffic();
+  void draw_wishes(Client& client);
   void plan_client(std::size_t app, Instant at);
   void send(Client& client);
   void plan_faults();
@@ -66,6 +69,7 @@ class Simulation {
   std::vector<Client*> backlog_;  // came while no platform was there
   std::unique_ptr<Platform> platform_;
   std::unique_ptr<Platform> dead_;  // kept until its last step has returned
+  bool is_low_app_open_ = false;    // others than clients of low priority may call it
   std::uint64_t epoch_ = 0;
   std::uint64_t ids_made_ = 0;
   std::uint64_t steps_ = 0;

@@ -115,12 +115,15 @@ void Watch::check_max(const control::World& world, const model::Effects& effects
     if (it == replicas_.end()) continue;
     const auto app = control::view_app(world, it->app);
     if (!app) continue;
+    const bool is_split = !app->traffic.empty();
     std::uint32_t holding = 0;
     std::uint32_t most = app->revision.spec.scale.replicas_max;
     bool is_rollout = false;
     for (const model::ReplicaView& other : replicas_) {
       if (other.app != it->app || !model::holds_lease(other.state)) continue;
       const bool is_other_revision = other.revision != it->revision;
+      // Each revision of a split has the maximum for itself.
+      if (is_split && is_other_revision) continue;
       is_rollout |= is_other_revision;
       const bool is_leaving = other.state == State::Draining || other.state == State::Stopping;
       if (!is_other_revision || !is_leaving) ++holding;

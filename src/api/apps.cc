@@ -46,6 +46,30 @@ OrProblem<const model::Revision*> choose_revision(const std::vector<model::Revis
                  .next = "Deploy another one with: kelvin deploy FILE"});
 }
 
+OrProblem<std::vector<model::RevisionShare>> shares_of(Service& service, const model::AppView& app,
+                                                       const TrafficBody& wanted) {
+  const std::string& name = app.revision.spec.name;
+  const std::vector<model::Revision> revisions = service.ports.control.revisions(app.id);
+  std::vector<model::RevisionShare> shares;
+  bool is_port_fixed = false;
+  for (const TrafficBody::Share& share : wanted.shares) {
+    const auto found = std::ranges::find(revisions, share.revision, &model::Revision::number);
+    if (found == revisions.end()) {
+      return refuse({.status = 404,
+                     .code = "revision_not_found",
+                     .detail = name + " has no revision " + std::to_string(share.revision) + ".",
+                     .next = "See which there are with: kelvin describe " + name});
+    }
+    is_port_fixed = is_port_fixed || found->spec.fixed_port != 0;
+    shares.push_back({.revision = found->id, .percent = share.percent});
+  }
+  if (is_port_fixed && shares.size() > 1) {
+    return refuse(bad_request("A revision with a fixed port cannot run beside another one.",
+                              "Give one revision 100 percent, or deploy with `port: auto`."));
+  }
+  return shares;
+}
+
 }  // namespace
 
 OrProblem<model::AppView> find_app(Service& service, std::string_view name) {
@@ -137,6 +161,18 @@ Answer scale_app(Service& service, Call& call) {
   KELVIN_ANSWER_TRY_VOID(service.ports.store.set_scale(app.id, least, most));
   service.ports.control.post(
       model::ScaleChanged{.app = app.id, .replicas_min = least, .replicas_max = most});
+  return answer_with(service, app);
+}
+
+Answer split_traffic(Service& service, Call& call) {
+  KELVIN_ANSWER_TRY_VOID(call.query.check_all_read());
+  KELVIN_ANSWER_TRY(const std::string text, read_text(call, service.options.limits.body_max));
+  KELVIN_ANSWER_TRY(const TrafficBody wanted, parse_traffic(text));
+  const std::scoped_lock lock(service.changes);
+  KELVIN_ANSWER_TRY(const model::AppView app, find_app(service, call.parameters[0]));
+  KELVIN_ANSWER_TRY(std::vector<model::RevisionShare> shares, shares_of(service, app, wanted));
+  KELVIN_ANSWER_TRY_VOID(service.ports.store.set_traffic(app.id, shares));
+  service.ports.control.post(model::TrafficChanged{.app = app.id, .shares = std::move(shares)});
   return answer_with(service, app);
 }
 

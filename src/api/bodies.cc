@@ -13,6 +13,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kNameBytesMax = 64;
 constexpr std::size_t kPathBytesMax = 4095;
+constexpr std::size_t kSharesMax = 100;  // of at least one percent each
 
 tl::unexpected<Problem> wrong(const std::string& where, const std::string& must) {
   return refuse(
@@ -175,8 +176,34 @@ OrProblem<ScaleBody> parse_scale(std::string_view text, std::uint32_t replicas_m
   return body;
 }
 
+OrProblem<TrafficBody> parse_traffic(std::string_view text) {
+  KELVIN_ANSWER_TRY(const Json json, parse_object(text, {"shares"}));
+  const Json* list = find(json, "shares");
+  if (list == nullptr || !list->is_array() || list->size() > kSharesMax)
+    return wrong("shares", "a list of at most " + std::to_string(kSharesMax) + " shares");
+  TrafficBody body;
+  std::set<std::uint32_t> revisions;
+  std::uint64_t sum = 0;
+  for (const Json& one : *list) {
+    if (!one.is_object() || one.size() != 2)
+      return wrong("shares", "a list of objects with revision and percent");
+    KELVIN_ANSWER_TRY(const auto revision, integer_at(one, "revision", {1, UINT32_MAX}));
+    KELVIN_ANSWER_TRY(const auto percent, integer_at(one, "percent", {1, 100}));
+    if (!revision || !percent)
+      return wrong("shares", "a list of objects with revision and percent");
+    body.shares.push_back({.revision = static_cast<std::uint32_t>(*revision),
+                           .percent = static_cast<std::uint32_t>(*percent)});
+    if (!revisions.insert(body.shares.back().revision).second)
+      return wrong("shares", "a list with each revision once");
+    sum += *percent;
+  }
+  if (!body.shares.empty() && sum != 100)
+    return wrong("shares", "empty or sum to 100 percent, not to " + std::to_string(sum));
+  return body;
+}
+
 OrProblem<KeyBody> parse_key(std::string_view text) {
-  KELVIN_ANSWER_TRY(const Json json, parse_object(text, {"name", "scopes"}));
+  KELVIN_ANSWER_TRY(const Json json, parse_object(text, {"name", "scopes", "weight"}));
   KeyBody body;
   KELVIN_ANSWER_TRY(body.name, text_at(json, "", "name"));
   bool is_printable = true;
@@ -198,6 +225,8 @@ OrProblem<KeyBody> parse_key(std::string_view text) {
       return wrong("scopes", must);
     }
   }
+  KELVIN_ANSWER_TRY(const auto weight, integer_at(json, "weight", {1, model::kKeyWeightMax}));
+  if (weight) body.weight = static_cast<std::uint32_t>(*weight);
   return body;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/reply.h"
 #include "model/key.h"
@@ -24,15 +25,25 @@ struct ScaleBody {
   std::optional<std::uint32_t> replicas_min;
   std::optional<std::uint32_t> replicas_max;
 };
+struct TrafficBody {
+  struct Share {
+    std::uint32_t revision = 0;  // its number
+    std::uint32_t percent = 0;
+  };
+  std::vector<Share> shares;  // empty: the active revision takes all
+};
 struct KeyBody {
   std::string name;
   model::Scopes scopes;
+  std::uint32_t weight = 1;
 };
 
 // Each fails with 400.
 [[nodiscard]] OrProblem<DeployBody> parse_deploy(std::string_view json);
 [[nodiscard]] OrProblem<RollbackBody> parse_rollback(std::string_view json);
 [[nodiscard]] OrProblem<ScaleBody> parse_scale(std::string_view json, std::uint32_t replicas_max);
+// Each revision once, percents that sum to 100; or none.
+[[nodiscard]] OrProblem<TrafficBody> parse_traffic(std::string_view json);
 [[nodiscard]] OrProblem<KeyBody> parse_key(std::string_view json);
 // `{}` or nothing.
 [[nodiscard]] OrProblem<void> parse_nothing(std::string_view json);

@@ -39,6 +39,7 @@ Answer create_key(Service& service, Call& call) {
                                                  .prefix = key_prefix(secret),
                                                  .scopes = wanted.scopes,
                                                  .hash = hash_key_text(secret),
+                                                 .weight = wanted.weight,
                                                  .created_unix_ms = service.unix_ms_now()}));
   KELVIN_ANSWER_TRY_VOID(service.keys.load(service.ports.store, service.ports.data_plane));
   JsonWriter json;

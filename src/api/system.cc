@@ -6,6 +6,7 @@
 #include "api/json.h"
 #include "api/openapi.h"
 #include "api/routes.h"
+#include "api/views.h"
 #include "model/ids.h"
 
 namespace kelvin::api {
@@ -147,6 +148,9 @@ Answer list_decisions(Service& service, Call& call) {
     names[app.id] = app.revision.spec.name;
   JsonWriter json;
   json.open_object();
+  std::optional<model::RequestView> waiting;
+  if (filter.request) waiting = service.ports.control.find_request(filter.request);
+  write_request(json, "waiting", service, waiting);
   json.open_array("decisions");
   for (const model::Decision& one : service.ports.control.decisions(filter)) {
     json.open_object();

@@ -63,6 +63,17 @@ void write_app(JsonWriter& json, std::string_view name, const Service& service,
   json.integer("parked", app.replicas_parked);
   json.close_object();
   json.integer("waiting", app.waiting);
+  json.integer("waiting_low", app.waiting_low);
+  json.integer("waiting_keys", app.waiting_keys);
+  json.text_or_null("waits_for", app.waits_for);
+  json.open_array("traffic");
+  for (const model::TrafficView& share : app.traffic) {
+    json.open_object();
+    json.integer("revision", share.number);
+    json.integer("percent", share.percent);
+    json.close_object();
+  }
+  json.close_array();
   json.open_object("scale");
   json.integer("min", spec.scale.replicas_min);
   json.integer("max", spec.scale.replicas_max);
@@ -119,8 +130,24 @@ void write_key(JsonWriter& json, std::string_view name, const model::Key& key) {
   if (key.scopes.invoke) json.text({}, "invoke");
   if (key.scopes.admin) json.text({}, "admin");
   json.close_array();
+  json.integer("weight", key.weight);
   json.text("workspace", key.workspace);
   json.integer_or_null("created_unix_ms", known_time(key.created_unix_ms));
+  json.close_object();
+}
+
+void write_request(JsonWriter& json, std::string_view name, const Service& service,
+                   const std::optional<model::RequestView>& request) {
+  if (!request) return json.null(name);
+  json.open_object(name);
+  json.text("id", model::to_text(request->id));
+  json.text("app", request->app_name);
+  json.text("priority", model::to_text(request->priority));
+  json.integer("place", request->place);
+  json.integer("waiting", request->waiting);
+  json.text_or_null("waits_for", request->waits_for);
+  json.integer("arrived_unix_ms", service.unix_ms(request->arrived));
+  json.integer("deadline_unix_ms", service.unix_ms(request->deadline));
   json.close_object();
 }
 

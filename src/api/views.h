@@ -1,6 +1,7 @@
 // views: what clients are shown of apps, revisions, replicas and keys, as JSON.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "api/json.h"
@@ -15,6 +16,9 @@ void write_app(JsonWriter& json, std::string_view name, const Service& service,
                const model::AppView& app);
 void write_revision(JsonWriter& json, const model::Revision& revision, bool is_active);
 void write_replica(JsonWriter& json, const Service& service, const model::ReplicaView& replica);
+// Null where there is none.
+void write_request(JsonWriter& json, std::string_view name, const Service& service,
+                   const std::optional<model::RequestView>& request);
 void write_key(JsonWriter& json, std::string_view name, const model::Key& key);
 
 // {"app": APP}

@@ -83,6 +83,7 @@ const AppReader::Key AppReader::kAppKeys[] = {
     {"timeout", &AppReader::read_timeout},
     {"queue", &AppReader::read_queue},
     {"cors", &AppReader::read_cors},
+    {"affinity", &AppReader::read_affinity},
 };
 const AppReader::Key AppReader::kGpuKeys[] = {{"memory", &AppReader::read_gpu_memory},
                                               {"count", &AppReader::read_gpu_count}};
@@ -94,6 +95,9 @@ const AppReader::Key AppReader::kStartKeys[] = {{"progress", &AppReader::read_st
                                                 {"attempts", &AppReader::read_start_attempts}};
 const AppReader::Key AppReader::kQueueKeys[] = {{"max", &AppReader::read_queue_max},
                                                 {"wait", &AppReader::read_queue_wait}};
+const AppReader::Key AppReader::kAffinityKeys[] = {{"header", &AppReader::read_affinity_header},
+                                                   {"cookie", &AppReader::read_affinity_cookie},
+                                                   {"prefix", &AppReader::read_affinity_prefix}};
 
 tl::expected<ParsedApp, std::vector<Complaint>> AppReader::read(const Node& root) && {
   app_.file = reader_.file();
@@ -175,8 +179,8 @@ void AppReader::complain_unknown(const Node& key, const Table& table) {
     message += "; did you mean '" + std::string(near) + "'?";
   } else {
     std::vector<std::string> homes;
-    for (const Table& other :
-         {Table{"scale.", kScaleKeys}, Table{"start.", kStartKeys}, Table{"queue.", kQueueKeys}}) {
+    for (const Table& other : {Table{"scale.", kScaleKeys}, Table{"start.", kStartKeys},
+                               Table{"queue.", kQueueKeys}, Table{"affinity.", kAffinityKeys}}) {
       const bool is_home = std::any_of(other.keys.begin(), other.keys.end(),
                                        [&](const Key& k) { return k.name == key.text; });
       if (is_home) homes.emplace_back(other.prefix.substr(0, other.prefix.size() - 1));
@@ -585,6 +589,51 @@ void AppReader::read_queue_max(const Node& value) {
 void AppReader::read_queue_wait(const Node& value) {
   if (const auto length = reader_.read_time(value, "queue.wait", range_of(limits_)))
     app_.spec.queue.wait = *length;
+}
+
+// --- where its requests go -------------------------------------------------------------------------------------------
+
+void AppReader::read_affinity(const Node& value) {
+  read_group(value, "affinity", kAffinityKeys);
+  if (value.kind != Node::Kind::Map || value.items.size() == 2) return;
+  reader_.complain({.line = value.at.line,
+                    .column = value.at.column,
+                    .found = std::to_string(value.items.size() / 2) + " keys",
+                    .expected = "one of header, cookie or prefix",
+                    .message = "affinity has " + std::to_string(value.items.size() / 2) +
+                               " keys; expected one of header, cookie or prefix"});
+}
+
+void AppReader::read_affinity_name(const Node& value, std::string_view name, model::AffinityBy by) {
+  const std::string expected = "a name of 1 to " + std::to_string(limits_.affinity_name_bytes_max) +
+                               " letters, digits, '-' and '_'";
+  const std::optional<std::string> text = reader_.read_text(value, name, expected);
+  if (!text) return;
+  const bool is_name = !text->empty() && text->size() <= limits_.affinity_name_bytes_max &&
+                       std::all_of(text->begin(), text->end(), [](char c) {
+                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                (c >= '0' && c <= '9') || c == '-' || c == '_';
+                       });
+  if (!is_name) return reader_.reject(value, name, expected);
+  app_.spec.affinity = {.by = by, .name = *text};
+}
+
+void AppReader::read_affinity_header(const Node& value) {
+  read_affinity_name(value, "affinity.header", model::AffinityBy::Header);
+  for (char& c : app_.spec.affinity.name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+}
+
+void AppReader::read_affinity_cookie(const Node& value) {
+  read_affinity_name(value, "affinity.cookie", model::AffinityBy::Cookie);
+}
+
+void AppReader::read_affinity_prefix(const Node& value) {
+  const auto bytes = reader_.read_count(value, "affinity.prefix", {1, limits_.affinity_prefix_max});
+  if (!bytes) return;
+  app_.spec.affinity = {
+      .by = model::AffinityBy::Prefix, .name = {}, .bytes = static_cast<std::uint32_t>(*bytes)};
 }
 
 // --- the whole -------------------------------------------------------------------------------------------------------

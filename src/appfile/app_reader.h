@@ -30,7 +30,8 @@ class AppReader {
     std::string_view prefix;  // "scale."; empty at the top
     std::span<const Key> keys;
   };
-  static const Key kAppKeys[], kGpuKeys[], kScaleKeys[], kStartKeys[], kQueueKeys[];
+  static const Key kAppKeys[], kGpuKeys[], kScaleKeys[], kStartKeys[], kQueueKeys[],
+      kAffinityKeys[];
 
   void read_map(const Node& map, const Table& table);
   // The key's entry, or null after a complaint about a key that is unknown or stands twice.
@@ -69,6 +70,11 @@ class AppReader {
   void read_queue_max(const Node& value);
   void read_queue_wait(const Node& value);
   void read_cors(const Node& value);
+  void read_affinity(const Node& value);
+  void read_affinity_header(const Node& value);
+  void read_affinity_cookie(const Node& value);
+  void read_affinity_prefix(const Node& value);
+  void read_affinity_name(const Node& value, std::string_view name, model::AffinityBy by);
 
   std::optional<model::AcceleratorNeed> read_gpu_kind(const Node& value);  // "a100:2"
   void read_gpu_memory(const Node& value);

@@ -43,7 +43,9 @@ struct Limits {
   std::uint64_t urgency_max = 10'000;
   std::uint64_t attempts_max = 100;
   std::uint64_t queue_max = 100'000;
-  Duration duration_min = 1s;  // start.progress, timeout, queue.wait
+  std::size_t affinity_name_bytes_max = 128;      // of a header or cookie
+  std::uint64_t affinity_prefix_max = 64 * 1024;  // bytes of a prompt
+  Duration duration_min = 1s;                     // start.progress, timeout, queue.wait
   Duration duration_max = 24h;
 };
 

@@ -65,6 +65,7 @@ start: {progress: 30s, attempts: 5}
 timeout: 5m
 queue: {max: 10, wait: 90s}
 cors: ["https://example.com"]
+affinity: {prefix: 2048}
 )");
   EXPECT_EQ(spec.name, "gemma");
   const std::vector<std::string> command{"llama-server", "-m", "{model}", "--port",
@@ -88,6 +89,18 @@ cors: ["https://example.com"]
   EXPECT_EQ(spec.timeout, Duration(5min));
   EXPECT_EQ(spec.queue, (model::QueueRule{.requests_max = 10, .wait = 90s}));
   EXPECT_EQ(spec.cors, std::vector<std::string>{"https://example.com"});
+  EXPECT_EQ(spec.affinity,
+            (model::AffinityRule{.by = model::AffinityBy::Prefix, .name = "", .bytes = 2048}));
+}
+
+TEST(AppFile, ReadsWhatRequestsBelongTogetherBy) {
+  const auto rule_of = [](const std::string& text) {
+    return parse("name: a\ncommand: [b]\naffinity: " + text + "\n", "f")->spec.affinity;
+  };
+  EXPECT_EQ(rule_of("{header: X-Session}"),
+            (model::AffinityRule{.by = model::AffinityBy::Header, .name = "x-session"}));
+  EXPECT_EQ(rule_of("{cookie: Sid}"),
+            (model::AffinityRule{.by = model::AffinityBy::Cookie, .name = "Sid"}));
 }
 
 TEST(AppFile, TellsWhereEachValueStands) {
@@ -250,6 +263,15 @@ TEST(AppFile, RefusesWrongPathsNamesAndOrigins) {
        "at all may not call an app"},
       {"cors: [https://a.b, https://A.b:443]\n",
        "3:21: an origin in cors is 'https://A.b:443'; expected each origin once"},
+      {"affinity: header\n",
+       "3:11: affinity is 'header'; expected a map with the keys header, cookie or prefix"},
+      {"affinity: {}\n", "3:11: affinity has 0 keys; expected one of header, cookie or prefix"},
+      {"affinity: {header: x, prefix: 5}\n",
+       "3:11: affinity has 2 keys; expected one of header, cookie or prefix"},
+      {"affinity: {header: \"a b\"}\n",
+       "3:20: affinity.header is 'a b'; expected a name of 1 to 128 letters, digits, '-' and '_'"},
+      {"affinity: {prefix: 0}\n",
+       "3:20: affinity.prefix is '0'; expected a whole number from 1 to 65536"},
       {"image: ghcr.io/acme/gemma:3\n",
        "3:8: images come with a later version of Kelvin; install the program on the server and "
        "name it in command"},
@@ -266,13 +288,13 @@ TEST(AppFile, RefusesWrongKeys) {
       {"volumes: [a]\n",
        "3:1: unknown key 'volumes'; known keys are name, command, image, model, gpu, cpu, memory, "
        "port, ready, alive, "
-       "env, secrets, scale, park, served_model, start, timeout, queue or cors"},
+       "env, secrets, scale, park, served_model, start, timeout, queue, cors or affinity"},
       {"name: b\n", "3:1: key 'name' stands twice; the first is on line 1"},
       {"[a]: b\n", "3:1: a key is a word, but here stands a list"},
       {"<<: {a: b}\n",
        "3:1: unknown key '<<'; known keys are name, command, image, model, gpu, cpu, memory, port, "
        "ready, alive, env, "
-       "secrets, scale, park, served_model, start, timeout, queue or cors"},
+       "secrets, scale, park, served_model, start, timeout, queue, cors or affinity"},
   };
   expect_single_complaints(table);
 }

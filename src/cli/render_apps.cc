@@ -131,6 +131,7 @@ std::string render_description(const wire::Description& description, const Page&
   add("reason", wrapped(reason_text(app, page), static_cast<std::size_t>(page.columns), kIndent));
   add("url", app.url);
   add("revision", std::to_string(app.revision));
+  add("traffic", traffic_text(app));
   add("replicas", replicas_text(app));
   add("waiting", fmt::format("{} request{}", count_text(app.waiting), app.waiting == 1 ? "" : "s"));
   add("scale", fmt::format("{} to {} replicas, {} request{} at once each", app.scale_min,
@@ -153,6 +154,41 @@ std::string render_app_line(const wire::App& app, const Page& page) {
                   toned(app.condition, tone_of_condition(app.condition), page), replicas_text(app));
   const std::string reason = reason_text(app, page);
   return out + (reason.empty() ? "" : ": " + reason) + "\n";
+}
+
+std::string render_queue(const wire::App& app, const Page& page) {
+  if (app.waiting == 0) return "";
+  std::string out =
+      fmt::format("{} request{}", count_text(app.waiting), app.waiting == 1 ? " waits" : "s wait");
+  std::string parts;
+  if (app.waiting_low > 0) parts = count_text(app.waiting_low) + " of low priority";
+  if (app.waiting_keys > 1) {
+    parts += (parts.empty() ? "" : ", ") + count_text(app.waiting_keys) + " keys";
+  }
+  if (!parts.empty()) out += " (" + parts + ")";
+  if (!app.waits_for.empty()) out += ": " + printable(app.waits_for);
+  return wrapped(out, static_cast<std::size_t>(page.columns), 2) + "\n";
+}
+
+std::string render_waiting(const wire::Request& request, const Page& page) {
+  std::string out =
+      fmt::format("{} waits for a slot of {}: place {} of {}", request.id, printable(request.app),
+                  count_text(request.place), count_text(request.waiting));
+  if (request.priority != "normal") out += ", " + request.priority + " priority";
+  const std::int64_t left = std::max<std::int64_t>(request.deadline_unix_ms - page.now_unix_ms, 0);
+  out += fmt::format(", for {}, at most {} more",
+                     age_text(page.now_unix_ms - request.arrived_unix_ms), age_text(left));
+  if (!request.waits_for.empty()) out += ": " + printable(request.waits_for);
+  return wrapped(out, static_cast<std::size_t>(page.columns), 2) + "\n";
+}
+
+std::string traffic_text(const wire::App& app) {
+  std::string out;
+  for (const wire::Share& share : app.traffic) {
+    out +=
+        fmt::format("{}revision {}: {} %", out.empty() ? "" : ", ", share.revision, share.percent);
+  }
+  return out;
 }
 
 std::string render_deployed(const wire::App& app, const Page& page) {

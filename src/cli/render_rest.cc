@@ -67,11 +67,14 @@ std::string node_accelerators(const wire::Node& node) {
 
 std::string render_keys(const std::vector<wire::Key>& keys, const Page& page) {
   if (keys.empty()) return "";
-  Table table{.columns = {{"PREFIX"}, {"NAME"}, {"SCOPES"}, {"AGE", Align::Right}}};
+  Table table{
+      .columns = {
+          {"PREFIX"}, {"NAME"}, {"SCOPES"}, {"WEIGHT", Align::Right}, {"AGE", Align::Right}}};
   for (const wire::Key& key : keys) {
     table.rows.push_back({{key.prefix, Tone::Strong},
                           {printable(key.name)},
                           {joined(key.scopes)},
+                          {std::to_string(key.weight)},
                           {age_since(key.created_unix_ms, page.now_unix_ms)}});
   }
   return render_table(table, page);

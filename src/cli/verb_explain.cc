@@ -40,7 +40,7 @@ ExitCode show_condition(Session& session, const std::string& name) {
   if (!answer) return session.fail(answer.error());
   const auto app = wire::read_app(*answer);
   if (!app) return session.fail(app.error());
-  session.print(render_app_line(*app, session.page()));
+  session.print(render_app_line(*app, session.page()) + render_queue(*app, session.page()));
   return ExitCode::Ok;
 }
 
@@ -50,22 +50,26 @@ ExitCode explain(Session& session, const ExplainWanted& wanted) {
   const auto answer =
       session.api().get("/decisions" + query_of({{kind, wanted.subject}, {"most", most}}));
   if (!answer) return session.fail(answer.error());
-  const auto decisions = wire::read_decisions(*answer);
-  if (!decisions) return session.fail(decisions.error());
+  const auto explained = wire::read_decisions(*answer);
+  if (!explained) return session.fail(explained.error());
+  const std::vector<wire::Decision>& decisions = explained->decisions;
   if (session.wants_json()) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  if (kind != "app" && decisions->empty()) return session.fail(nothing_known(kind, wanted.subject));
+  const bool is_known = kind == "app" || explained->waiting || !decisions.empty();
+  if (!is_known) return session.fail(nothing_known(kind, wanted.subject));
   if (kind == "app") {
     const ExitCode shown = show_condition(session, wanted.subject);
     if (shown != ExitCode::Ok) return shown;
   }
-  if (decisions->empty()) {
+  if (explained->waiting) session.print(render_waiting(*explained->waiting, session.page()));
+  if (decisions.empty()) {
     session.say("Nothing has been decided about it yet.\n");
     return ExitCode::Ok;
   }
-  session.print((kind == "app" ? "\n" : "") + render_decisions(*decisions, session.page()));
+  const bool has_head = kind == "app" || explained->waiting;
+  session.print((has_head ? "\n" : "") + render_decisions(decisions, session.page()));
   return ExitCode::Ok;
 }
 

@@ -12,6 +12,7 @@ namespace {
 struct CreateWanted {
   std::string name;
   std::vector<std::string> scopes;
+  std::optional<std::uint32_t> weight;
 };
 
 ExitCode create_key(Session& session, const CreateWanted& wanted) {
@@ -25,7 +26,8 @@ ExitCode create_key(Session& session, const CreateWanted& wanted) {
                          .why = "there are invoke (call apps) and admin (manage, includes invoke)",
                          .next = "see kelvin keys --help"});
   }
-  const auto answer = session.api().post("/keys", wire::write_key(wanted.name, scopes));
+  const auto answer =
+      session.api().post("/keys", wire::write_key({wanted.name, scopes, wanted.weight}));
   if (!answer) return session.fail(answer.error());
   const auto made = wire::read_new_key(*answer);
   if (!made) return session.fail(made.error());
@@ -78,7 +80,11 @@ void add_keys(Cli& cli) {
        .options = {{.names = "--scope",
                     .value = "SCOPE",
                     .summary = "invoke or admin",
-                    .into = &create->scopes}},
+                    .into = &create->scopes},
+                   {.names = "--weight",
+                    .value = "N",
+                    .summary = "turns in a queue, 1 to 100",
+                    .into = &create->weight}},
        .run = [create](Session& session) { return create_key(session, *create); }});
   keys.verbs.push_back({.name = "ls", .summary = "list keys", .run = list_keys});
   keys.verbs.push_back(

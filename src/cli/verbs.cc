@@ -16,6 +16,7 @@ void add_client_verbs(Cli& cli) {
   add_park(cli);
   add_wake(cli);
   add_scale(cli);
+  add_traffic(cli);
   add_usage(cli);
   add_bill(cli);
   add_keys(cli);

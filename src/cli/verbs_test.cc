@@ -68,7 +68,7 @@ constexpr const char* kStatus =
     R"({"kind":"h100","count":8,"in_use":2}]},{"name":"old","is_up":false,"memory_bytes":0,"accelerators":[]}]})";
 constexpr const char* kKeys =
     R"({"keys":[{"name":"ci","prefix":"4Fq9xZ2b","scopes":["invoke"],"workspace":"default","created_unix_ms":1769601600000},)"
-    R"({"name":"ops","prefix":"b-_7Kq01","scopes":["invoke","admin"],"workspace":"default","created_unix_ms":1769860799000}]})";
+    R"({"name":"ops","prefix":"b-_7Kq01","scopes":["invoke","admin"],"weight":4,"workspace":"default","created_unix_ms":1769860799000}]})";
 
 std::string object(const std::string& name, const std::string& value) {
   return "{\"" + name + "\":" + value + "}";
@@ -242,6 +242,41 @@ TEST_F(VerbsTest, Steering) {
   expect_golden("steering.txt", text);
 }
 
+// An app whose requests are split, and one of which waits.
+constexpr const char* kSplit =
+    R"({"app":{"name":"gemma","workspace":"default","revision":4,"condition":"starting","reason":null,"retry_at_unix_ms":null,)"
+    R"("replicas":{"live":1,"ready":0,"parked":0},"waiting":12,"waiting_low":7,"waiting_keys":3,)"
+    R"x("waits_for":"replica r3-17 is loading (memory grew to 212 MiB)",)x"
+    R"("traffic":[{"revision":3,"percent":90},{"revision":4,"percent":10}],)"
+    R"("scale":{"min":0,"max":4,"concurrency":4,"urgency_milli":20000},"url":"http://gemma.localhost:27315/","created_unix_ms":null}})";
+constexpr const char* kWaiting =
+    R"({"waiting":{"id":"q3-1-902","app":"gemma","priority":"low","place":3,"waiting":12,)"
+    R"x("waits_for":"replica r3-17 is loading (memory grew to 212 MiB)",)x"
+    R"("arrived_unix_ms":1769860796000,"deadline_unix_ms":1769861396000},"decisions":[]})";
+
+TEST_F(VerbsTest, ExplainSaysThePlaceInTheQueue) {
+  server_.script("GET /api/v1/apps/gemma", {{.body = kSplit}});
+  server_.script("GET /api/v1/decisions?request=q3-1-902", {{.body = kWaiting}});
+  std::string text = told("explain gemma") + told("explain q3-1-902");
+  on_terminal(60, true);
+  expect_golden("waiting.txt", text + told("explain gemma") + told("explain q3-1-902"));
+}
+
+TEST_F(VerbsTest, Traffic) {
+  server_.script("POST /api/v1/apps/gemma/traffic", {{.body = kSplit}});
+  std::string text = told("traffic gemma") + told("traffic gemma 3=90 4=10");
+  EXPECT_EQ(server_.asked().back().body,
+            R"({"shares":[{"revision":3,"percent":90},{"revision":4,"percent":10}]})");
+  text += told("traffic gemma 3=90 4=10 --json") + told("traffic gemma --latest");
+  EXPECT_EQ(server_.asked().back().body, R"({"shares":[]})");
+  for (const char* words : {"traffic gemma 3=90", "traffic gemma 3=0 4=100", "traffic gemma 3",
+                            "traffic gemma 3=100 --latest", "traffic gemma 3=4294967297"}) {
+    text += told(words);
+  }
+  server_.script("GET /api/v1/apps/gemma", {{.body = kSplit}});
+  expect_golden("traffic.txt", text + told("traffic gemma") + told("describe gemma"));
+}
+
 TEST_F(VerbsTest, DeleteAsks) {
   run_.typed = {"no"};
   std::string text = told("delete gemma");
@@ -278,6 +313,8 @@ TEST_F(VerbsTest, KeysCreateAsksForInvokeUnlessToldOtherwise) {
   EXPECT_EQ(server_.asked().back().body, R"({"name":"ci","scopes":["invoke"]})");
   run_.run("keys create ops --scope admin");
   EXPECT_EQ(server_.asked().back().body, R"({"name":"ops","scopes":["admin"]})");
+  run_.run("keys create site --weight 4");
+  EXPECT_EQ(server_.asked().back().body, R"({"name":"site","scopes":["invoke"],"weight":4})");
 }
 
 TEST_F(VerbsTest, StatusAndVersion) {

@@ -70,6 +70,10 @@ tl::unexpected<Failure> not_ours(const char* missing) {
                  .next = "check the address (--server, KELVIN_SERVER)"});
 }
 
+Share to_share(const Json& from) {
+  return {number<std::uint32_t>(from, "revision"), number<std::uint32_t>(from, "percent")};
+}
+
 App to_app(const Json& from) {
   const Json& replicas = part(from, "replicas");
   const Json& scale = part(from, "scale");
@@ -82,6 +86,10 @@ App to_app(const Json& from) {
           .ready = number<std::uint32_t>(replicas, "ready"),
           .parked = number<std::uint32_t>(replicas, "parked"),
           .waiting = number<std::uint32_t>(from, "waiting"),
+          .waiting_low = number<std::uint32_t>(from, "waiting_low"),
+          .waiting_keys = number<std::uint32_t>(from, "waiting_keys"),
+          .waits_for = text(from, "waits_for"),
+          .traffic = list(from, "traffic", to_share),
           .scale_min = number<std::uint32_t>(scale, "min"),
           .scale_max = number<std::uint32_t>(scale, "max"),
           .concurrency = number<std::uint32_t>(scale, "concurrency"),
@@ -119,6 +127,17 @@ Replica to_replica(const Json& from) {
           .is_adopted = truth(from, "is_adopted")};
 }
 
+Request to_request(const Json& from) {
+  return {.id = text(from, "id"),
+          .app = text(from, "app"),
+          .priority = text(from, "priority"),
+          .place = number<std::uint32_t>(from, "place"),
+          .waiting = number<std::uint32_t>(from, "waiting"),
+          .waits_for = text(from, "waits_for"),
+          .arrived_unix_ms = number<std::int64_t>(from, "arrived_unix_ms"),
+          .deadline_unix_ms = number<std::int64_t>(from, "deadline_unix_ms")};
+}
+
 Decision to_decision(const Json& from) {
   return {.at_unix_ms = number<std::int64_t>(from, "at_unix_ms"),
           .app = text(from, "app"),
@@ -132,6 +151,7 @@ Key to_key(const Json& from) {
   return {.name = text(from, "name"),
           .prefix = text(from, "prefix"),
           .scopes = texts(from, "scopes"),
+          .weight = maybe_number<std::uint32_t>(from, "weight").value_or(1),
           .created_unix_ms = maybe_number<std::int64_t>(from, "created_unix_ms")};
 }
 
@@ -252,10 +272,12 @@ Attempt<std::vector<Replica>> read_replicas(std::string_view json) {
   return list(answer, "replicas", to_replica);
 }
 
-Attempt<std::vector<Decision>> read_decisions(std::string_view json) {
+Attempt<Explained> read_decisions(std::string_view json) {
   const Json answer = parsed(json);
   if (!part(answer, "decisions").is_array()) return not_ours("decisions");
-  return list(answer, "decisions", to_decision);
+  Explained explained{.waiting = {}, .decisions = list(answer, "decisions", to_decision)};
+  if (part(answer, "waiting").is_object()) explained.waiting = to_request(part(answer, "waiting"));
+  return explained;
 }
 
 Attempt<std::vector<Key>> read_keys(std::string_view json) {
@@ -361,8 +383,17 @@ std::string write_scale(std::uint32_t least, std::uint32_t most) {
   return dumped({{"min", least}, {"max", most}});
 }
 
-std::string write_key(const std::string& name, const std::vector<std::string>& scopes) {
-  return dumped({{"name", name}, {"scopes", scopes}});
+std::string write_traffic(const std::vector<Share>& shares) {
+  Ordered list = Ordered::array();
+  for (const Share& share : shares)
+    list.push_back({{"revision", share.revision}, {"percent", share.percent}});
+  return dumped({{"shares", list}});
+}
+
+std::string write_key(const KeyWanted& wanted) {
+  Ordered out = {{"name", wanted.name}, {"scopes", wanted.scopes}};
+  if (wanted.weight) out["weight"] = *wanted.weight;
+  return dumped(out);
 }
 
 std::string write_failure(const Failure& failure) {

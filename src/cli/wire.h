@@ -16,6 +16,12 @@
 
 namespace kelvin::cli::wire {
 
+// Part of an app's requests that a revision takes.
+struct Share {
+  std::uint32_t revision = 0;
+  std::uint32_t percent = 0;
+};
+
 struct App {
   std::string name;
   std::uint32_t revision = 0;
@@ -26,6 +32,10 @@ struct App {
   std::uint32_t ready = 0;
   std::uint32_t parked = 0;
   std::uint32_t waiting = 0;
+  std::uint32_t waiting_low = 0;
+  std::uint32_t waiting_keys = 0;
+  std::string waits_for;
+  std::vector<Share> traffic;
   std::uint32_t scale_min = 0;
   std::uint32_t scale_max = 0;
   std::uint32_t concurrency = 0;
@@ -85,6 +95,23 @@ struct Decision {
   std::string sentence;
 };
 
+// A request that waits.
+struct Request {
+  std::string id;
+  std::string app;
+  std::string priority;
+  std::uint32_t place = 0;
+  std::uint32_t waiting = 0;
+  std::string waits_for;
+  std::int64_t arrived_unix_ms = 0;
+  std::int64_t deadline_unix_ms = 0;
+};
+
+struct Explained {
+  std::optional<Request> waiting;  // the request that was asked about, while it waits
+  std::vector<Decision> decisions;
+};
+
 struct LogLine {
   std::int64_t at_unix_ms = 0;
   std::string replica;
@@ -96,6 +123,7 @@ struct Key {
   std::string name;
   std::string prefix;
   std::vector<std::string> scopes;
+  std::uint32_t weight = 1;
   std::optional<std::int64_t> created_unix_ms;
 };
 
@@ -165,7 +193,7 @@ struct ServerStatus {
 [[nodiscard]] Attempt<Description> read_description(std::string_view json);
 [[nodiscard]] Attempt<Deployed> read_deployed(std::string_view json);
 [[nodiscard]] Attempt<std::vector<Replica>> read_replicas(std::string_view json);
-[[nodiscard]] Attempt<std::vector<Decision>> read_decisions(std::string_view json);
+[[nodiscard]] Attempt<Explained> read_decisions(std::string_view json);
 [[nodiscard]] Attempt<std::vector<Key>> read_keys(std::string_view json);
 [[nodiscard]] Attempt<NewKey> read_new_key(std::string_view json);
 [[nodiscard]] Attempt<Usage> read_usage(std::string_view json);
@@ -203,8 +231,13 @@ struct Deploy {
 [[nodiscard]] std::string write_deploy(const Deploy& deploy);
 [[nodiscard]] std::string write_rollback(std::optional<std::uint32_t> to);
 [[nodiscard]] std::string write_scale(std::uint32_t least, std::uint32_t most);
-[[nodiscard]] std::string write_key(const std::string& name,
-                                    const std::vector<std::string>& scopes);
+[[nodiscard]] std::string write_traffic(const std::vector<Share>& shares);
+struct KeyWanted {
+  std::string name;
+  std::vector<std::string> scopes;
+  std::optional<std::uint32_t> weight;  // absent: the server's default
+};
+[[nodiscard]] std::string write_key(const KeyWanted& wanted);
 
 // --- what verbs print with --json that no API answer says ------------------------------------------------------------
 

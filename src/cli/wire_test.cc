@@ -51,7 +51,7 @@ TEST(Wire, ReadsADescriptionAsTheApiWritesIt) {
 TEST(Wire, ReadsEveryOtherAnswerAsTheApiWritesIt) {
   EXPECT_EQ(read_deployed(api_golden("deployed"))->app.name, "gemma");
   EXPECT_FALSE(read_replicas(api_golden("replicas"))->empty());
-  EXPECT_NE(read_decisions(api_golden("decisions"))->front().sentence, "");
+  EXPECT_NE(read_decisions(api_golden("decisions"))->decisions.front().sentence, "");
   EXPECT_NE(read_keys(api_golden("keys"))->front().prefix, "");
   EXPECT_NE(read_new_key(api_golden("key_created"))->secret, "");
   EXPECT_EQ(read_usage(api_golden("usage"))->sums.front().phase, "busy");

@@ -39,6 +39,7 @@ class RecordedControl : public ports::Control {
   void post(model::Event event) override;
   std::vector<model::AppView> apps() override { return {}; }
   std::optional<model::AppView> find_app(AppId) override { return {}; }
+  std::optional<model::RequestView> find_request(RequestId) override { return {}; }
   std::vector<model::ReplicaView> replicas(AppId) override { return {}; }
   std::vector<model::Revision> revisions(AppId) override { return {}; }
   std::vector<model::Decision> decisions(const DecisionFilter&) override { return {}; }

@@ -49,6 +49,15 @@ enum class ParkRule { Auto, Never };
 // What replicas speak.
 enum class Protocol : std::uint8_t { Http1, H2c };
 
+// Requests that have the same of this go to the same replica, as long as it is not much fuller than the others.
+enum class AffinityBy : std::uint8_t { None, Header, Cookie, Prefix };
+struct AffinityRule {
+  AffinityBy by = AffinityBy::None;
+  std::string name;         // of the header (lower case) or cookie
+  std::uint32_t bytes = 0;  // Prefix: how much of the prompt counts
+  bool operator==(const AffinityRule&) const = default;
+};
+
 struct AppSpec {
   std::string name;  // DNS label
   std::vector<std::string>
@@ -68,7 +77,15 @@ struct AppSpec {
   Duration timeout = 600s;  // of a running request
   QueueRule queue;
   std::vector<std::string> cors;  // origins that may call the app
+  AffinityRule affinity;
   bool operator==(const AppSpec&) const = default;
+};
+
+// Part of an app's requests that a revision takes.
+struct RevisionShare {
+  RevisionId revision;
+  std::uint32_t percent = 0;  // 1 to 100
+  bool operator==(const RevisionShare&) const = default;
 };
 
 // One immutable version of an app.

@@ -13,6 +13,7 @@
 #include "model/app.h"
 #include "model/node.h"
 #include "model/replica.h"
+#include "model/request.h"
 
 namespace kelvin::model {
 
@@ -35,6 +36,12 @@ struct ScaleChanged {
   std::uint32_t replicas_min = 0;
   std::uint32_t replicas_max = 0;
 };
+// From here on the app's requests are split like this, whatever is deployed. Empty: the active revision takes all of
+// them again. Revisions that exist, each once, percents that sum to 100.
+struct TrafficChanged {
+  AppId app;
+  std::vector<RevisionShare> shares;
+};
 struct ParkAsked {  // park every idle replica of the app now
   AppId app;
 };
@@ -54,7 +61,15 @@ struct Demand {
   AppId app;
   std::uint32_t loop = 0;
   KeyId key;  // 0: no key; fairness is between keys
+  std::uint32_t key_weight = 1;
+  Priority priority = Priority::Normal;
   Instant arrived;
+  Instant deadline =
+      Instant::never();      // its client's own bound on the wait; queue.wait holds as well
+  ReplicaId wanted_replica;  // 0: any. Woken for it where parked; else any will do
+  RevisionId revision;       // 0: whichever serves; else the one its share of the traffic fell on
+  std::optional<std::uint64_t> affinity =
+      std::nullopt;  // hash of what the app's affinity rule names
 };
 // A waiting request's client has left.
 struct RequestLeft {
@@ -77,6 +92,8 @@ struct BusyEntry {
   ReplicaId replica;
   std::vector<Span> spans;  // disjoint, ascending; requests still running are cut at complete_up_to
   Duration request_time{};  // sum over requests, overlaps counted: the integral of in-flight
+  Duration
+      low_time{};  // the part of it that requests of low priority took: it calls for no replica
   std::uint32_t answered = 0;  // replies whose head came from the replica
 };
 // All work of one gateway loop between its last report and `complete_up_to`.
@@ -161,10 +178,11 @@ struct RecoveryFinished {};
 // The moment that next_deadline named has come.
 struct Tick {};
 
-using Event = std::variant<RevisionDeployed, RevisionActivated, AppDeleted, ScaleChanged, ParkAsked,
-                           WakeAsked, ShutdownAsked, Demand, RequestLeft, SlotFree, HandoverRefused,
-                           BusyMeasured, ReplicaSuspected, ConnectionsClosed, SlotsClosed,
-                           SlotsDrained, NodeChanged, ReplicaMoved, MoveFailed, ReplicaProgressed,
-                           RevisionRestored, ReplicaFound, RecoveryFinished, Tick>;
+using Event =
+    std::variant<RevisionDeployed, RevisionActivated, AppDeleted, ScaleChanged, TrafficChanged,
+                 ParkAsked, WakeAsked, ShutdownAsked, Demand, RequestLeft, SlotFree,
+                 HandoverRefused, BusyMeasured, ReplicaSuspected, ConnectionsClosed, SlotsClosed,
+                 SlotsDrained, NodeChanged, ReplicaMoved, MoveFailed, ReplicaProgressed,
+                 RevisionRestored, ReplicaFound, RecoveryFinished, Tick>;
 
 }  // namespace kelvin::model

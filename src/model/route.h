@@ -36,11 +36,19 @@ struct Route {
   std::string name;
   bool is_gone = false;                // deleted: forget it
   std::vector<RouteReplica> replicas;  // ready ones, by id
+  // Those that can be had back, by id: a request that asks for one of them by name waits for it, even where another
+  // replica has room. One of them may be gone already; then control gives it any.
+  std::vector<ReplicaId> parked;
   QueueRule queue;
   Protocol protocol = Protocol::Http1;
   Duration timeout = 600s;
   std::string served_model;
   std::vector<std::string> cors;
+  AffinityRule affinity;
+  std::vector<RevisionShare> shares;  // sum to 100; empty: every replica takes any request
+  // Both as known when the route was published, for Retry-After; 0: unknown.
+  Duration wake_time{};     // until a slot is there, where nothing is ready
+  Duration service_time{};  // one request holds a slot for so long, on average
 };
 
 }  // namespace kelvin::model

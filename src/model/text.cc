@@ -2,6 +2,7 @@
 
 #include "model/ids.h"
 #include "model/replica.h"
+#include "model/request.h"
 #include "model/view.h"
 
 namespace kelvin::model {
@@ -133,6 +134,18 @@ std::string_view to_text(Condition c) {
       return "parked";
     case Condition::Failing:
       return "failing";
+  }
+  return "?";
+}
+
+std::string_view to_text(Priority p) {
+  switch (p) {
+    case Priority::High:
+      return "high";
+    case Priority::Normal:
+      return "normal";
+    case Priority::Low:
+      return "low";
   }
   return "?";
 }

@@ -11,6 +11,7 @@
 #include "model/app.h"
 #include "model/node.h"
 #include "model/replica.h"
+#include "model/request.h"
 
 namespace kelvin::model {
 
@@ -42,6 +43,13 @@ struct ReplicaView {
   bool is_adopted = false;
 };
 
+// A revision that takes a part of the app's requests.
+struct TrafficView {
+  RevisionId revision;
+  std::uint32_t number = 0;
+  std::uint32_t percent = 0;
+};
+
 struct AppView {
   AppId id;
   std::string workspace;
@@ -53,7 +61,25 @@ struct AppView {
   std::uint32_t replicas_live = 0;  // Planned .. Draining
   std::uint32_t replicas_ready = 0;
   std::uint32_t replicas_parked = 0;
-  std::uint32_t waiting = 0;  // requests in the queue
+  std::uint32_t waiting = 0;          // requests in the queue
+  std::uint32_t waiting_low = 0;      // those of them that have low priority
+  std::uint32_t waiting_keys = 0;     // whose requests they are
+  std::uint32_t replicas_coming = 0;  // on their way to being ready
+  std::vector<TrafficView> traffic;   // set by hand; empty: `revision` takes all requests
+  std::string waits_for;              // what the waiting requests wait for; empty: nobody waits
+};
+
+// A request that waits.
+struct RequestView {
+  RequestId id;
+  AppId app;
+  std::string app_name;
+  Priority priority = Priority::Normal;
+  Instant arrived;
+  Instant deadline;         // when it is refused
+  std::uint32_t place = 1;  // in the order in which slots are given out, as things stand; 1 is next
+  std::uint32_t waiting = 1;  // requests of the app that wait
+  std::string waits_for;
 };
 
 // One entry of the decision log: what was decided, about whom, with the numbers it used in the sentence.

@@ -26,7 +26,8 @@ class Control {
   // shows the event's outcome.
   virtual std::vector<model::AppView> apps() = 0;
   virtual std::optional<model::AppView> find_app(AppId app) = 0;
-  virtual std::vector<model::ReplicaView> replicas(AppId app) = 0;  // app 0: all
+  virtual std::optional<model::RequestView> find_request(RequestId request) = 0;  // while it waits
+  virtual std::vector<model::ReplicaView> replicas(AppId app) = 0;                // app 0: all
   virtual std::vector<model::Revision> revisions(AppId app) = 0;
 
   // The decision log, oldest first; a bounded ring, so old entries are gone.

@@ -24,6 +24,12 @@ struct StoredRevision {
   bool is_active = false;
 };
 
+// How one app's requests are split by hand; never empty.
+struct StoredTraffic {
+  AppId app;
+  std::vector<model::RevisionShare> shares;  // by revision
+};
+
 struct UsageFilter {
   std::string workspace = "default";
   std::string app;  // empty: all
@@ -63,6 +69,9 @@ class Store {
   virtual Result<model::Revision> add_revision(model::Revision revision) = 0;
   virtual Status activate_revision(AppId app, RevisionId revision) = 0;
   virtual Status set_scale(AppId app, std::uint32_t replicas_min, std::uint32_t replicas_max) = 0;
+  // Replaces the app's shares; none: the active revision takes all. A rollback clears them, a deploy does not.
+  virtual Status set_traffic(AppId app, const std::vector<model::RevisionShare>& shares) = 0;
+  virtual Result<std::vector<StoredTraffic>> traffic() = 0;  // of apps that have shares, by app
   virtual Status delete_app(AppId app) = 0;
 
   virtual Result<std::vector<model::Key>> keys() = 0;

@@ -109,6 +109,8 @@ class FakeStore final : public ports::Store {
   Result<model::Revision> add_revision(model::Revision revision) override { return revision; }
   Status activate_revision(AppId, RevisionId) override { return {}; }
   Status set_scale(AppId, std::uint32_t, std::uint32_t) override { return {}; }
+  Status set_traffic(AppId, const std::vector<model::RevisionShare>&) override { return {}; }
+  Result<std::vector<ports::StoredTraffic>> traffic() override { return shares; }
   Status delete_app(AppId) override { return {}; }
   Result<std::vector<model::Key>> keys() override { return std::vector<model::Key>{}; }
   Result<model::Key> add_key(model::Key key) override { return key; }
@@ -138,6 +140,7 @@ class FakeStore final : public ports::Store {
   }
 
   std::vector<ports::StoredRevision> stored;
+  std::vector<ports::StoredTraffic> shares;
   std::uint64_t first_free_sequence = 0;
   int failures_left = 0;
   int tries = 0;

@@ -83,6 +83,9 @@ Status Shell::recover() {
     auto revision = std::make_shared<const model::Revision>(std::move(each.revision));
     handle(model::RevisionRestored{.revision = std::move(revision), .is_active = each.is_active});
   }
+  KELVIN_TRY(std::vector<ports::StoredTraffic> split, outside_->store.traffic());
+  for (ports::StoredTraffic& each : split)
+    handle(model::TrafficChanged{.app = each.app, .shares = std::move(each.shares)});
   KELVIN_TRY(const std::vector<model::Event> found,
              outside_->cluster.connect([this](model::Event event) { post(std::move(event)); }));
   for (const model::Event& event : found) {
@@ -193,6 +196,11 @@ std::vector<model::AppView> Shell::apps() {
 std::optional<model::AppView> Shell::find_app(AppId app) {
   return look<std::optional<model::AppView>>(
       [app](const control::World& world) { return control::view_app(world, app); });
+}
+
+std::optional<model::RequestView> Shell::find_request(RequestId request) {
+  return look<std::optional<model::RequestView>>(
+      [request](const control::World& world) { return control::view_request(world, request); });
 }
 
 std::vector<model::ReplicaView> Shell::replicas(AppId app) {

@@ -104,6 +104,26 @@ TEST_F(ShellTest, AdoptsWhatRunsAndGoesOnCountingItsUsage) {
   EXPECT_EQ(store.rows[0].sequence, 42u);
 }
 
+TEST_F(ShellTest, KnowsAtItsStartHowTrafficWasSplit) {
+  store.stored.push_back({.revision = *revision_of(app), .is_active = true});
+  store.shares.push_back({.app = app, .shares = {{.revision = {app.value}, .percent = 100}}});
+  start();
+  ASSERT_EQ(shell.apps().size(), 1u);
+  ASSERT_EQ(shell.apps()[0].traffic.size(), 1u);
+  EXPECT_EQ(shell.apps()[0].traffic[0].percent, 100u);
+}
+
+TEST_F(ShellTest, SaysThePlaceOfARequestThatWaits) {
+  start();
+  shell.post(model::RevisionDeployed{revision_of(app)});
+  shell.post(model::Demand{
+      .request = {1}, .app = app, .priority = model::Priority::Low, .arrived = clock.now()});
+  const auto waiting = shell.find_request({1});
+  ASSERT_TRUE(waiting);
+  EXPECT_EQ(waiting->place, 1u);
+  EXPECT_FALSE(shell.find_request({2}));
+}
+
 TEST_F(ShellTest, ShutsDownEmpty) {
   start();
   shell.post(model::RevisionDeployed{revision_of(app)});

@@ -1,6 +1,8 @@
 #include "store/spec_text.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace kelvin::store {
 
@@ -31,6 +33,30 @@ const Json& part(const Json& from, const char* key) {
   static const Json kNothing = Json::object();
   const auto found = from.find(key);
   return found == from.end() ? kNothing : *found;
+}
+
+// The words that stand in the database; none: no affinity.
+constexpr std::array<std::pair<model::AffinityBy, const char*>, 3> kAffinities{
+    {{model::AffinityBy::Header, "header"},
+     {model::AffinityBy::Cookie, "cookie"},
+     {model::AffinityBy::Prefix, "prefix"}}};
+
+Json to_json(const model::AffinityRule& rule) {
+  Json json = Json::object();
+  for (const auto& [by, word] : kAffinities) {
+    if (by == rule.by) json = {{"by", word}, {"name", rule.name}, {"bytes", rule.bytes}};
+  }
+  return json;
+}
+
+void read_affinity(const Json& from, model::AffinityRule& rule) {
+  std::string by;
+  read(from, "by", by);
+  for (const auto& [one, word] : kAffinities) {
+    if (by == word) rule.by = one;
+  }
+  read(from, "name", rule.name);
+  read(from, "bytes", rule.bytes);
 }
 
 model::AppSpec to_spec(const Json& from) {
@@ -67,6 +93,7 @@ model::AppSpec to_spec(const Json& from) {
   read(part(from, "queue"), "requests_max", spec.queue.requests_max);
   read(part(from, "queue"), "wait_ns", spec.queue.wait);
   read(from, "cors", spec.cors);
+  read_affinity(part(from, "affinity"), spec.affinity);
   return spec;
 }
 
@@ -96,6 +123,7 @@ std::string to_stored_text(const model::AppSpec& spec) {
       {"timeout_ns", spec.timeout.count()},
       {"queue", {{"requests_max", spec.queue.requests_max}, {"wait_ns", spec.queue.wait.count()}}},
       {"cors", spec.cors},
+      {"affinity", to_json(spec.affinity)},
   };
   // Texts come from an app file, which is UTF-8; what is not would otherwise throw.
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);

@@ -23,6 +23,7 @@ model::AppSpec full_spec() {
   spec.timeout = 1500ms;
   spec.queue = {.requests_max = 10, .wait = 3s};
   spec.cors = {"https://a.example", "*"};
+  spec.affinity = {.by = model::AffinityBy::Prefix, .name = "", .bytes = 1024};
   return spec;
 }
 

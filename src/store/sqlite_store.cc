@@ -134,6 +134,11 @@ Status SqliteStore::clear_scale(AppId app) {
   return rest.bind(1, stored(app.value)).run();
 }
 
+Status SqliteStore::clear_traffic(AppId app) {
+  KELVIN_TRY(Statement clear, writer_.prepare("DELETE FROM traffic WHERE app = ?1;"));
+  return clear.bind(1, stored(app.value)).run();
+}
+
 Status SqliteStore::insert_revision(model::Revision& revision) {
   KELVIN_TRY(Statement last,
              writer_.prepare("SELECT COALESCE(MAX(number), 0) FROM revisions WHERE app = ?1;"));
@@ -169,6 +174,7 @@ Status SqliteStore::activate_revision(AppId app, RevisionId revision) {
   const std::scoped_lock lock(writing_);
   KELVIN_TRY(Transaction transaction, Transaction::begin(writer_));
   KELVIN_TRY_VOID(clear_scale(app));
+  KELVIN_TRY_VOID(clear_traffic(app));
   KELVIN_TRY(Statement activate,
              writer_.prepare("UPDATE revisions SET is_active = 1 WHERE app = ?1 AND id = ?2;"));
   activate.bind(1, stored(app.value)).bind(2, stored(revision.value));
@@ -192,6 +198,39 @@ Status SqliteStore::set_scale(AppId app, std::uint32_t replicas_min, std::uint32
   return {};
 }
 
+Status SqliteStore::set_traffic(AppId app, const std::vector<model::RevisionShare>& shares) {
+  const std::scoped_lock lock(writing_);
+  KELVIN_TRY(Transaction transaction, Transaction::begin(writer_));
+  KELVIN_TRY_VOID(clear_traffic(app));
+  for (const model::RevisionShare& share : shares) {
+    // Only a revision of this very app.
+    KELVIN_TRY(Statement add,
+               writer_.prepare("INSERT INTO traffic (app, revision, percent) SELECT app, id, ?3 "
+                               "FROM revisions WHERE app = ?1 AND id = ?2;"));
+    add.bind(1, stored(app.value)).bind(2, stored(share.revision.value));
+    KELVIN_TRY_VOID(add.bind(3, std::int64_t{share.percent}).run());
+    if (writer_.rows_changed() == 0) {
+      return fail(Code::NotFound, Blame::Client, Retry::Never, "the app has no such revision");
+    }
+  }
+  return transaction.commit();
+}
+
+Result<std::vector<ports::StoredTraffic>> SqliteStore::traffic() {
+  const std::scoped_lock lock(reading_);
+  KELVIN_TRY(Statement read,
+             reader_.prepare("SELECT app, revision, percent FROM traffic ORDER BY app, revision;"));
+  std::vector<ports::StoredTraffic> out;
+  while (true) {
+    KELVIN_TRY(const bool has_row, read.step());
+    if (!has_row) return out;
+    const AppId app{loaded(read.integer_at(0))};
+    if (out.empty() || out.back().app != app) out.push_back({.app = app, .shares = {}});
+    out.back().shares.push_back({.revision = {loaded(read.integer_at(1))},
+                                 .percent = static_cast<std::uint32_t>(read.integer_at(2))});
+  }
+}
+
 Status SqliteStore::delete_app(AppId app) {
   const std::scoped_lock lock(writing_);
   KELVIN_TRY(Statement remove, writer_.prepare("DELETE FROM apps WHERE id = ?1;"));
@@ -204,7 +243,7 @@ Result<std::vector<model::Key>> SqliteStore::keys() {
   const std::scoped_lock lock(reading_);
   KELVIN_TRY(Statement read,
              reader_.prepare("SELECT id, name, prefix, workspace, may_invoke, may_admin, hash, "
-                             "created_unix_ms FROM keys ORDER BY id;"));
+                             "created_unix_ms, weight FROM keys ORDER BY id;"));
   std::vector<model::Key> out;
   while (true) {
     KELVIN_TRY(const bool has_row, read.step());
@@ -218,6 +257,7 @@ Result<std::vector<model::Key>> SqliteStore::keys() {
     const std::span<const std::uint8_t> hash = read.bytes_at(6);
     std::copy_n(hash.begin(), std::min(hash.size(), key.hash.size()), key.hash.begin());
     key.created_unix_ms = read.integer_at(7);
+    key.weight = static_cast<std::uint32_t>(read.integer_at(8));
   }
 }
 
@@ -226,10 +266,10 @@ Result<model::Key> SqliteStore::add_key(model::Key key) {
   KELVIN_TRY(
       Statement add,
       writer_.prepare("INSERT INTO keys (name, prefix, workspace, may_invoke, may_admin, hash, "
-                      "created_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);"));
+                      "created_unix_ms, weight) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);"));
   add.bind(1, key.name).bind(2, key.prefix).bind(3, key.workspace);
   add.bind(4, std::int64_t{key.scopes.invoke}).bind(5, std::int64_t{key.scopes.admin});
-  add.bind_bytes(6, key.hash).bind(7, key.created_unix_ms);
+  add.bind_bytes(6, key.hash).bind(7, key.created_unix_ms).bind(8, std::int64_t{key.weight});
   KELVIN_TRY_VOID(add.run());
   key.id = {loaded(writer_.last_id())};
   return key;

@@ -25,6 +25,8 @@ class SqliteStore final : public ports::Store {
   Result<model::Revision> add_revision(model::Revision revision) override;
   Status activate_revision(AppId app, RevisionId revision) override;
   Status set_scale(AppId app, std::uint32_t replicas_min, std::uint32_t replicas_max) override;
+  Status set_traffic(AppId app, const std::vector<model::RevisionShare>& shares) override;
+  Result<std::vector<ports::StoredTraffic>> traffic() override;
   Status delete_app(AppId app) override;
 
   Result<std::vector<model::Key>> keys() override;
@@ -42,6 +44,7 @@ class SqliteStore final : public ports::Store {
 
   Result<AppId> ensure_app(model::Revision& revision);
   Status clear_scale(AppId app);
+  Status clear_traffic(AppId app);
   Status insert_revision(model::Revision& revision);
 
   std::mutex writing_;

@@ -99,6 +99,39 @@ TEST(SqliteStore, ScaleSetByHandHoldsUntilTheNextDeployOrRollback) {
   EXPECT_EQ(store->set_scale({99}, 0, 1).error().code, Code::NotFound);
 }
 
+TEST(SqliteStore, TrafficSplitByHandOutlivesADeployButNoRollback) {
+  const Fixture fixture;
+  const auto store = fixture.open();
+  const model::Revision first = store->add_revision(revision_of("gemma")).value();
+  const model::Revision second = store->add_revision(revision_of("gemma")).value();
+  const std::vector<model::RevisionShare> shares{{first.id, 90}, {second.id, 10}};
+  ASSERT_TRUE(store->set_traffic(first.app, shares).has_value());
+  ASSERT_TRUE(store->add_revision(revision_of("gemma")).has_value());
+  const auto kept = fixture.open()->traffic().value();
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].app, first.app);
+  EXPECT_EQ(kept[0].shares, shares);
+  ASSERT_TRUE(store->activate_revision(first.app, first.id).has_value());
+  EXPECT_TRUE(store->traffic().value().empty());
+
+  ASSERT_TRUE(store->set_traffic(first.app, shares).has_value());
+  ASSERT_TRUE(store->set_traffic(first.app, {{second.id, 100}}).has_value());
+  EXPECT_EQ(store->traffic().value()[0].shares.size(), 1U);
+  ASSERT_TRUE(store->delete_app(first.app).has_value());
+  EXPECT_TRUE(store->traffic().value().empty());
+}
+
+TEST(SqliteStore, SplitsNoTrafficOverAnotherAppsRevision) {
+  const Fixture fixture;
+  const auto store = fixture.open();
+  const model::Revision own = store->add_revision(revision_of("gemma")).value();
+  const model::Revision other = store->add_revision(revision_of("whisper")).value();
+  const Status refused = store->set_traffic(own.app, {{own.id, 50}, {other.id, 50}});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Code::NotFound);
+  EXPECT_TRUE(store->traffic().value().empty()) << "nothing of it was kept";
+}
+
 TEST(SqliteStore, NeverGivesTheIdentityOfADeletedApp) {
   const Fixture fixture;
   const auto store = fixture.open();
@@ -123,7 +156,9 @@ TEST(SqliteStore, KeepsKeysByHash) {
   const Fixture fixture;
   const model::Key added = fixture.open()->add_key(key_of("aaaaaaaa", 1)).value();
   const auto store = fixture.open();
-  ASSERT_TRUE(store->add_key(key_of("bbbbbbbb", 2)).has_value());
+  model::Key heavy = key_of("bbbbbbbb", 2);
+  heavy.weight = 7;
+  ASSERT_TRUE(store->add_key(heavy).has_value());
   const auto keys = store->keys().value();
   ASSERT_EQ(keys.size(), 2U);
   EXPECT_EQ(keys[0].id, added.id);
@@ -134,6 +169,8 @@ TEST(SqliteStore, KeepsKeysByHash) {
   EXPECT_FALSE(keys[0].scopes.admin);
   EXPECT_EQ(keys[0].hash, added.hash);
   EXPECT_EQ(keys[0].created_unix_ms, 5);
+  EXPECT_EQ(keys[0].weight, 1U);
+  EXPECT_EQ(keys[1].weight, 7U);
 
   ASSERT_TRUE(store->delete_key(added.id).has_value());
   EXPECT_EQ(store->keys().value().size(), 1U);

@@ -170,6 +170,42 @@ TEST(Apps, RefuseAnImpossibleScale) {
   EXPECT_EQ(platform.control.count<model::ScaleChanged>(), 0U);
 }
 
+TEST(Apps, HaveTheirRequestsSplitByHandDurably) {
+  Platform platform;
+  platform.deploy_app("gemma", "timeout: 1m\n");
+  platform.deploy_app("gemma", "timeout: 2m\n");
+  const std::string path = "/api/v1/apps/gemma/traffic";
+  const HttpReply reply = platform.post(
+      path, R"({"shares":[{"revision":1,"percent":90},{"revision":2,"percent":10}]})");
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(at(reply.body, "/app/traffic"),
+            R"([{"revision":1,"percent":90},{"revision":2,"percent":10}])");
+  ASSERT_EQ(platform.store->traffic().value().size(), 1U);
+  EXPECT_EQ(platform.store->traffic().value()[0].shares.size(), 2U);
+  EXPECT_EQ(at(platform.post(path, R"({"shares":[]})").body, "/app/traffic"), "[]");
+  EXPECT_TRUE(platform.store->traffic().value().empty());
+}
+
+TEST(Apps, RefuseAnImpossibleSplit) {
+  Platform platform;
+  platform.deploy_app("gemma", "timeout: 1m\n");
+  platform.deploy_app("gemma", "timeout: 2m\n");
+  const std::string path = "/api/v1/apps/gemma/traffic";
+  for (const char* body :
+       {R"({"shares":[{"revision":1,"percent":90}]})",
+        R"({"shares":[{"revision":1,"percent":50},{"revision":1,"percent":50}]})",
+        R"({"shares":[{"revision":1,"percent":0},{"revision":2,"percent":100}]})",
+        R"({"shares":[{"revision":1,"percent":101}]})", R"({"shares":[{"revision":1}]})",
+        R"({"shares":[{"revision":1,"percent":100,"tag":"x"}]})", R"({"shares":[7]})",
+        R"({"shares":7})", "{}", "[]", "", "nonsense"}) {
+    EXPECT_EQ(platform.post(path, body).status, 400) << body;
+  }
+  const HttpReply unknown = platform.post(path, R"({"shares":[{"revision":9,"percent":100}]})");
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_EQ(at(unknown.body, "/code"), "\"revision_not_found\"");
+  EXPECT_EQ(platform.control.count<model::TrafficChanged>(), 0U);
+}
+
 TEST(Apps, WithAFixedPortHaveOneReplicaAtMost) {
   Platform platform;
   platform.deploy_app("gemma", "port: 8080\nscale: {max: 1}\n");

@@ -32,6 +32,36 @@ TEST(Keys, AreShownOnceAndKnownToTheGatewayAtOnce) {
   EXPECT_EQ(listed.find(secret.substr(12)), std::string::npos);
 }
 
+TEST(Keys, HaveAWeight) {
+  Platform platform;
+  const HttpReply made =
+      platform.post("/api/v1/keys", R"({"name":"site","scopes":["invoke"],"weight":4})");
+  EXPECT_EQ(at(made.body, "/key/weight"), "4");
+  EXPECT_EQ(platform.data_plane.keys()[1].weight, 4U);
+  EXPECT_EQ(at(platform.get("/api/v1/keys").body, "/keys/0/weight"), "4");
+  for (const char* weight : {"0", "101", "-1", "1.5", "\"4\""}) {
+    const std::string body =
+        R"({"name":"x","scopes":["invoke"],"weight":)" + std::string(weight) + "}";
+    EXPECT_EQ(platform.post("/api/v1/keys", body).status, 400) << body;
+  }
+}
+
+TEST(Decisions, OfARequestThatWaitsSayItsPlace) {
+  Platform platform;
+  platform.control.waiting = model::RequestView{.id = model::make_request_id(3, 1, 902),
+                                                .app = {1},
+                                                .app_name = "gemma",
+                                                .priority = model::Priority::Low,
+                                                .arrived = {100'000'000'000},
+                                                .deadline = {130'000'000'000},
+                                                .place = 3,
+                                                .waiting = 12,
+                                                .waits_for = "replica r3-17 is loading"};
+  expect_golden("request_waiting", platform.get("/api/v1/decisions?request=q3-1-902").body);
+  EXPECT_EQ(at(platform.get("/api/v1/decisions?request=q3-1-1").body, "/waiting"), "null");
+  EXPECT_EQ(at(platform.get("/api/v1/decisions").body, "/waiting"), "null");
+}
+
 TEST(Keys, OfScopeAdminManageAndThoseOfScopeInvokeDoNot) {
   Platform platform;
   const auto made = [&](const std::string& scope) {

@@ -50,6 +50,11 @@ class FakeControl final : public ports::Control {
     const auto found = apps_.find(app);
     return found == apps_.end() ? std::nullopt : std::optional(found->second);
   }
+  std::optional<model::RequestView> find_request(RequestId request) override {
+    const std::scoped_lock lock(mutex_);
+    if (!waiting || waiting->id != request) return std::nullopt;
+    return waiting;
+  }
   std::vector<model::ReplicaView> replicas(AppId app) override {
     const std::scoped_lock lock(mutex_);
     std::vector<model::ReplicaView> out;
@@ -82,6 +87,7 @@ class FakeControl final : public ports::Control {
     running = std::move(replicas);
   }
 
+  std::optional<model::RequestView> waiting;  // the only request that waits
   obs::DecisionLog log;
   std::vector<model::Event> events;
 
@@ -108,6 +114,16 @@ class FakeControl final : public ports::Control {
     model::ScaleRule& scale = apps_[event.app].revision.spec.scale;
     scale.replicas_min = event.replicas_min;
     scale.replicas_max = event.replicas_max;
+  }
+  void on(const model::TrafficChanged& event) {
+    model::AppView& app = apps_[event.app];
+    app.traffic.clear();
+    for (const model::RevisionShare& share : event.shares) {
+      for (const model::Revision& one : revisions_[event.app]) {
+        if (one.id == share.revision)
+          app.traffic.push_back({share.revision, one.number, share.percent});
+      }
+    }
   }
   template <class Other>
   void on(const Other&) {}

@@ -17,7 +17,7 @@ def test_version_and_help_need_no_server(shared_serve):
     assert re.search(r"\d+\.\d+\.\d+", shared_serve.cli("version").stdout)
     assert shared_serve.json("version")["version"]
     help_text = shared_serve.cli("--help").stdout
-    for verb in ("serve", "deploy", "apps", "describe", "ps", "call", "logs", "explain", "park", "wake", "scale",
+    for verb in ("serve", "deploy", "apps", "describe", "ps", "call", "logs", "explain", "park", "wake", "scale", "traffic",
                  "rollback", "delete", "keys", "usage", "bill", "version", "completion"):
         assert verb in help_text
         assert "kelvin " + verb in shared_serve.cli(verb, "--help").stdout
@@ -123,6 +123,26 @@ def test_rollback_brings_the_older_revision_back(shared_serve):
     serve.cli("delete", "rolled", "--yes")
 
 
+def test_traffic_stays_where_it_was_put_until_it_follows_the_latest(shared_serve):
+    serve = shared_serve
+    serve.deploy_echo("split", env={"WORD": "one"})
+    serve.deploy_echo("split", env={"WORD": "two"})
+    word = lambda: serve.app("split", "/environment").json["environment"]["WORD"]
+    assert word() == "two"
+    assert "revision 1: 100 %" in serve.cli("traffic", "split", "1=100").stdout
+    assert wait_until(lambda: word() == "one", "the first revision answers")
+    serve.deploy_echo("split", env={"WORD": "three"})
+    assert word() == "one"
+    serve.cli("traffic", "split", "1=60", "3=40")
+    assert serve.json("describe", "split")["app"]["traffic"] == [
+        {"revision": 1, "percent": 60}, {"revision": 3, "percent": 40}]
+    serve.cli("traffic", "split", "1=60", "7=40", code=3)
+    serve.cli("traffic", "split", "1=60", code=2)
+    serve.cli("traffic", "split", "--latest")
+    assert wait_until(lambda: word() == "three", "the latest revision answers")
+    serve.cli("delete", "split", "--yes")
+
+
 def test_delete_forgets_the_app_and_stops_it(shared_serve):
     serve = shared_serve
     serve.deploy_echo("gone", wait=True)
@@ -137,6 +157,8 @@ def test_keys_come_and_go(shared_serve):
     made = serve.json("keys", "create", "laptop", "--scope", "invoke")
     assert re.fullmatch(r"kv_.{8}_.{43}", made["secret"])
     prefix = made["key"]["prefix"]
+    assert made["key"]["weight"] == 1
+    assert serve.json("keys", "create", "site", "--weight", "4")["key"]["weight"] == 4
     assert prefix in serve.cli("keys", "ls").stdout and made["secret"] not in serve.cli("keys", "ls").stdout
     # Invoke is not admin.
     assert serve.api("GET", "/apps", headers={"Authorization": "Bearer " + made["secret"]}).status == 403

@@ -3,15 +3,15 @@
 
 #include <algorithm>
 
+#include "core/queue/outlook.h"
+
 namespace kelvin::admit {
 
 namespace {
 
 using model::Refusal;
 
-constexpr Duration kRetryReady = 1s;  // slots of ready replicas come free within about a request
-constexpr Duration kRetryCold = 5s;   // a cold start takes seconds at least
-constexpr Duration kRetryBusy = 1s;   // held bodies leave as soon as they are forwarded
+constexpr Duration kRetryBusy = 1s;  // held bodies leave as soon as they are forwarded
 
 std::string quoted(std::string_view text) {
   // Names come from strangers: long ones would make a refusal longer than the request.
@@ -120,9 +120,18 @@ std::optional<Refusal> check_body(const Question& question) {
   return std::nullopt;
 }
 
+Duration retry_after(const Question& question) {
+  const model::Route& route = *question.route;
+  std::uint64_t slots = 0;
+  for (const model::RouteReplica& replica : route.replicas) slots += replica.slots;
+  return queue::retry_after({.waiting = question.waiting,
+                             .slots = slots,
+                             .service_time = route.service_time,
+                             .wake_time = route.wake_time});
+}
+
 std::optional<Refusal> check_queue(const Question& question) {
   const model::Route& route = *question.route;
-  const Duration retry = route.replicas.empty() ? kRetryCold : kRetryReady;
   if (question.is_waiting) {
     if (question.now < question.wait_until) return std::nullopt;
     const std::int64_t seconds = whole_ms(route.queue.wait) / 1000;
@@ -132,7 +141,7 @@ std::optional<Refusal> check_queue(const Question& question) {
                                std::to_string(seconds) +
                                " s that its queue.wait allows. A start under way goes on; " +
                                "'kelvin explain " + route.name + "' says what it waits for.",
-                   .retry_after = retry};
+                   .retry_after = retry_after(question)};
   }
   if (question.waiting < route.queue.requests_max) return std::nullopt;
   return Refusal{.status = 429,
@@ -140,7 +149,7 @@ std::optional<Refusal> check_queue(const Question& question) {
                  .sentence = std::to_string(question.waiting) + " requests wait for " +
                              quoted(route.name) +
                              " already, which is all that its queue.max allows. Try again later.",
-                 .retry_after = retry};
+                 .retry_after = retry_after(question)};
 }
 
 }  // namespace

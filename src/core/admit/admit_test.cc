@@ -181,5 +181,17 @@ TEST(Admit, WaitingEndsAtItsDeadline) {
   EXPECT_NE(answer.refusal.sentence.find("60 s"), std::string::npos);
 }
 
+TEST(Admit, SaysWhenToComeAgainByWhatIsKnownOfTheApp) {
+  Asked asked;
+  asked.route.queue.requests_max = 30;
+  asked.route.replicas = {{.slots = 2}, {.slots = 2}};
+  asked.route.service_time = 2s;
+  asked.question.waiting = 30;
+  EXPECT_EQ(asked.answer().refusal.retry_after, Duration(15s));
+  asked.route.replicas.clear();
+  asked.route.wake_time = 8200ms;
+  EXPECT_EQ(asked.answer().refusal.retry_after, Duration(9s));
+}
+
 }  // namespace
 }  // namespace kelvin::admit

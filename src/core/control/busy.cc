@@ -23,7 +23,9 @@ void note_work(Step& step, const model::BusyMeasured& report, const model::BusyE
     replica->health.answered();
     prove(step, *replica);
   }
-  step.world.apps.at(replica->app).load.add(entry.request_time, step.now);
+  App& app = step.world.apps.at(replica->app);
+  app.load.add(entry.request_time - std::min(entry.low_time, entry.request_time), step.now);
+  app.service.add(entry.request_time, entry.answered);
   worked.insert(replica->app);
 }
 

@@ -12,22 +12,23 @@ using model::State;
 namespace {
 
 // A plan that waits, made for requests, that the requests still waiting do not need.
-Replica* find_surplus(World& world, const App& app) {
-  const std::uint64_t promised = take_census(world, app).promised;
+Replica* find_surplus(World& world, const App& app, RevisionId revision) {
+  const std::uint64_t promised = take_census(world, app, revision).promised;
+  const std::size_t wanting = count_waiting_for(app, revision).wanting;
   for (auto id = app.replicas.rbegin(); id != app.replicas.rend(); ++id) {
     Replica& replica = world.replicas.at(*id);
     const bool has_lease =
         replica.state == State::Parked ? !replica.lease_turn : replica.is_ordered;
     const bool is_plan = replica.state == State::Planned || replica.state == State::Parked;
     if (!is_plan || has_lease || replica.purpose != Purpose::Demand) continue;
-    if (!is_serving_revision(app, replica)) continue;
-    if (app.queue.is_empty() || app.queue.size() + slots_of(replica) <= promised) return &replica;
+    if (replica.revision->id != revision || is_waited_for(app, replica)) continue;
+    if (wanting == 0 || wanting + slots_of(replica) <= promised) return &replica;
   }
   return nullptr;
 }
 
-void give_up_surplus(Step& step, App& app) {
-  while (Replica* replica = find_surplus(step.world, app)) {
+void give_up_surplus(Step& step, App& app, RevisionId revision) {
+  while (Replica* replica = find_surplus(step.world, app, revision)) {
     give_up_plan(step, *replica, "nobody waits for it any more");
   }
 }
@@ -38,43 +39,42 @@ std::uint32_t room_of(const App& app, const Census& census) {
 }
 
 // The parked replica that was used last: its memory is most likely still at hand.
-Replica* find_parked(World& world, const App& app) {
+Replica* find_parked(World& world, const App& app, RevisionId revision) {
   Replica* best = nullptr;
   for (const ReplicaId id : app.replicas) {
     Replica& replica = world.replicas.at(id);
-    if (!is_serving_revision(app, replica) || !is_parked_and_unwanted(replica)) continue;
+    if (replica.revision->id != revision || !is_parked_and_unwanted(replica)) continue;
     if (best == nullptr || replica.idle_since > best->idle_since) best = &replica;
   }
   return best;
 }
 
-bool wake_parked(Step& step, App& app, Purpose purpose, const std::string& why) {
-  Replica* replica = find_parked(step.world, app);
-  if (replica == nullptr) return false;
-  if (replica->state == State::Parked) {
-    plan_resume(step, *replica, purpose, why);
-  } else if (!replica->is_park_ordered && !replica->is_relief) {
-    call_off_parking(step, app, *replica);
+void wake_parked(Step& step, App& app, Replica& replica, const StartPlan& plan) {
+  if (replica.state == State::Parked) {
+    plan_resume(step, replica, plan.purpose, plan.why);
+  } else if (!replica.is_park_ordered && !replica.is_relief) {
+    call_off_parking(step, app, replica);
   } else {
-    replica->wakes_again = true;
-    replica->purpose = purpose;
-    decide(step, about(*replica), "wake", "is being parked and will be resumed at once: " + why);
+    replica.wakes_again = true;
+    replica.purpose = plan.purpose;
+    decide(step, about(replica), "wake",
+           "is being parked and will be resumed at once: " + plan.why);
   }
-  return true;
 }
 
 // Why the waiting requests need one more replica; empty where they do not.
-std::string why_more(const World& world, const App& app) {
-  const Census census = take_census(world, app);
-  const scale::Pressure pressure{.waiting = app.queue.size(),
+std::string why_more(const World& world, const App& app, RevisionId revision) {
+  const Census census = take_census(world, app, revision);
+  const std::uint32_t slots = record_at(app, revision).revision->spec.scale.concurrency;
+  const std::size_t wanting = count_waiting_for(app, revision).wanting;
+  const scale::Pressure pressure{.waiting = wanting,
                                  .promised = census.promised,
                                  .live = census.ready + census.coming,
                                  .room = room_of(app, census),
-                                 .slots = serving_spec(app).scale.concurrency};
+                                 .slots = slots};
   if (scale::starts_needed(pressure) == 0) return {};
-  return count_words(app.queue.size(), "request") + " waiting, " +
-         count_words(census.promised, "slot") + " promised, " +
-         std::to_string(serving_spec(app).scale.concurrency) + " slots per replica, " +
+  return count_words(wanting, "request") + " waiting, " + count_words(census.promised, "slot") +
+         " promised, " + std::to_string(slots) + " slots per replica, " +
          std::to_string(census.leased) + " of at most " + std::to_string(most_replicas(app)) +
          " replicas";
 }
@@ -124,63 +124,92 @@ std::optional<model::Refusal> why_no_start(const Step& step, const App& app, Rev
   return std::nullopt;
 }
 
-bool wake_one(Step& step, App& app, Purpose purpose, const std::string& why) {
-  if (wake_parked(step, app, purpose, why)) return true;
-  const RevisionId revision = serving_revision(app);
+bool wake_one(Step& step, App& app, const StartPlan& plan) {
+  if (Replica* parked = find_parked(step.world, app, plan.revision)) {
+    wake_parked(step, app, *parked, plan);
+    return true;
+  }
   // After back-off a failing app is probed with one start.
-  const bool is_probing =
-      record_at(app, revision).budget.is_failing() && is_starting(step.world, app, revision);
-  return !is_probing && plan_start(step, app, {revision, purpose, why});
+  const bool is_probing = record_at(app, plan.revision).budget.is_failing() &&
+                          is_starting(step.world, app, plan.revision);
+  return !is_probing && plan_start(step, app, plan);
 }
+
+bool wake_replica(Step& step, App& app, Replica& replica, const std::string& why) {
+  if (!may_start_things(step.world) || !is_parked_and_unwanted(replica)) return false;
+  const RevisionId revision = replica.revision->id;
+  if (!is_serving_revision(app, revision)) return false;
+  // One that is being parked still holds its lease and counts.
+  const Census census = take_census(step.world, app, revision);
+  const bool has_room = replica.state == State::Parking || room_of(app, census) > 0;
+  if (has_room) wake_parked(step, app, replica, {revision, Purpose::Demand, why});
+  return has_room;
+}
+
+namespace {
+
+void ensure_capacity_of(Step& step, App& app, RevisionId revision) {
+  give_up_surplus(step, app, revision);
+  if (count_waiting_for(app, revision).wanting == 0) return;
+  bool is_refused = app.replicas_max == 0;
+  // Counted afresh after each one: a park that is called off serves requests at once.
+  for (std::string why = why_more(step.world, app, revision); !why.empty() && !is_refused;
+       why = why_more(step.world, app, revision)) {
+    is_refused = !wake_one(step, app, {revision, Purpose::Demand, why});
+  }
+  const Census after = take_census(step.world, app, revision);
+  if (!is_refused || after.ready + after.coming > 0) return;
+  if (const auto refusal = why_no_start(step, app, revision))
+    refuse_waiting_for(step, app, revision, *refusal);
+}
+
+void ensure_minimum_of(Step& step, App& app, RevisionId revision) {
+  const std::uint32_t least = std::min(app.replicas_min, most_replicas(app));
+  for (std::uint32_t i = 0; i < least; ++i) {
+    const Census census = take_census(step.world, app, revision);
+    if (census.ready + census.coming >= least || room_of(app, census) == 0) return;
+    const std::string why = "min is " + std::to_string(app.replicas_min) + ", " +
+                            std::to_string(census.ready + census.coming) + " ready or on the way";
+    if (wake_one(step, app, {revision, Purpose::Minimum, why})) continue;
+    const Instant retry = record_at(app, revision).budget.next_start();
+    if (retry > step.now) step.world.timers.set({Alarm::Retry, app.id.value}, retry);
+    return;
+  }
+}
+
+void ensure_floor_of(Step& step, App& app, RevisionId id) {
+  const model::Revision& revision = *record_at(app, id).revision;
+  const double load = app.load.at(step.now) * share_of(app, id);
+  const Census census = take_census(step.world, app, id);
+  const std::uint32_t live = census.ready + census.coming + census.parked;
+  const std::uint32_t floor = scale::floor_replicas(load, revision.spec.scale.concurrency);
+  if (live >= floor || room_of(app, census) == 0) return;
+  if (record_at(app, id).budget.failures() > 0) return;
+  const place::Wish wish{.needs = revision.spec.needs, .memory = revision.spec.memory, .only = {}};
+  if (!place::pick_place(step.world.nodes, wish).lease) return;
+  const std::string why = milli_words(static_cast<std::int64_t>(load * 1000)) +
+                          " requests in flight on average call for " +
+                          count_words(floor, "replica") + ", " + std::to_string(live) + " live";
+  plan_start(step, app, {id, Purpose::Floor, why});
+}
+
+}  // namespace
 
 void ensure_capacity(Step& step, App& app) {
   if (!may_start_things(step.world) || app.is_deleted) return;
-  give_up_surplus(step, app);
-  if (app.queue.is_empty()) return;
-  bool is_refused = app.replicas_max == 0;
-  // Counted afresh after each one: a park that is called off serves requests at once.
-  for (std::string why = why_more(step.world, app); !why.empty() && !is_refused;
-       why = why_more(step.world, app)) {
-    is_refused = !wake_one(step, app, Purpose::Demand, why);
-  }
-  const Census after = take_census(step.world, app);
-  if (!is_refused || after.ready + after.coming > 0) return;
-  if (const auto refusal = why_no_start(step, app, serving_revision(app)))
-    refuse_waiting(step, app, *refusal);
+  for (const RevisionId revision : serving_revisions(app)) ensure_capacity_of(step, app, revision);
 }
 
 void ensure_minimum(Step& step, App& app) {
   if (!may_start_things(step.world) || app.is_deleted) return;
-  const std::uint32_t least = std::min(app.replicas_min, most_replicas(app));
-  for (std::uint32_t i = 0; i < least; ++i) {
-    const Census census = take_census(step.world, app);
-    if (census.ready + census.coming >= least || room_of(app, census) == 0) return;
-    const std::string why = "min is " + std::to_string(app.replicas_min) + ", " +
-                            std::to_string(census.ready + census.coming) + " ready or on the way";
-    if (wake_one(step, app, Purpose::Minimum, why)) continue;
-    const Instant retry = record_at(app, serving_revision(app)).budget.next_start();
-    if (retry > step.now) step.world.timers.set({Alarm::Retry, app.id.value}, retry);
-    return;
-  }
+  for (const RevisionId revision : serving_revisions(app)) ensure_minimum_of(step, app, revision);
 }
 
 void ensure_floor(Step& step, App& app) {
   // Only out of what is free and asked for by nobody: the floor is a guess, a waiting request is a
   // fact.
   if (!may_start_things(step.world) || app.is_deleted || !step.world.lease_queue.empty()) return;
-  const model::Revision& revision = *record_at(app, serving_revision(app)).revision;
-  const double load = app.load.at(step.now);
-  const Census census = take_census(step.world, app);
-  const std::uint32_t live = census.ready + census.coming + census.parked;
-  const std::uint32_t floor = scale::floor_replicas(load, revision.spec.scale.concurrency);
-  if (live >= floor || room_of(app, census) == 0) return;
-  if (record_at(app, revision.id).budget.failures() > 0) return;
-  const place::Wish wish{.needs = revision.spec.needs, .memory = revision.spec.memory, .only = {}};
-  if (!place::pick_place(step.world.nodes, wish).lease) return;
-  const std::string why = milli_words(static_cast<std::int64_t>(load * 1000)) +
-                          " requests in flight on average call for " +
-                          count_words(floor, "replica") + ", " + std::to_string(live) + " live";
-  plan_start(step, app, {revision.id, Purpose::Floor, why});
+  for (const RevisionId revision : serving_revisions(app)) ensure_floor_of(step, app, revision);
 }
 
 }  // namespace kelvin::control

@@ -51,6 +51,8 @@ using WorldPtr = std::unique_ptr<World, WorldDeleter>;
 [[nodiscard]] std::optional<model::AppView> view_app(const World& world, AppId app);
 [[nodiscard]] std::vector<model::ReplicaView> view_replicas(const World& world,
                                                             AppId app);  // app 0: all; by id
+// A request that waits; nothing where it does not.
+[[nodiscard]] std::optional<model::RequestView> view_request(const World& world, RequestId id);
 [[nodiscard]] std::vector<model::Revision> view_revisions(const World& world,
                                                           AppId app);  // by number
 

@@ -21,18 +21,19 @@ Tier tier_of(const Replica& replica) {
   return replica.state == State::Ready ? Tier::Warm : Tier::Parked;
 }
 
-std::uint32_t count_live(const World& world, const App& app) {
-  const Census census = take_census(world, app);
+std::uint32_t count_live(const World& world, const App& app, RevisionId revision) {
+  const Census census = take_census(world, app, revision);
   return census.ready + census.coming + census.parked;
 }
 
 // The moment before which a replica may not go cold, for the floor's or the minute's sake; `now`
 // where it may. Where it may, the removal is counted.
-Instant cold_from(Step& step, App& app) {
-  const std::uint32_t live = count_live(step.world, app);
-  const std::uint32_t slots = serving_spec(app).scale.concurrency;
-  if (live > 0 && live <= scale::floor_replicas(app.load.at(step.now), slots)) {
-    return std::max(app.load.falls_to(scale::load_below_floor(live, slots), step.now),
+Instant cold_from(Step& step, App& app, const model::Revision& revision) {
+  const std::uint32_t live = count_live(step.world, app, revision.id);
+  const std::uint32_t slots = revision.spec.scale.concurrency;
+  const double share = share_of(app, revision.id);
+  if (live > 0 && live <= scale::floor_replicas(app.load.at(step.now) * share, slots)) {
+    return std::max(app.load.falls_to(scale::load_below_floor(live, slots) / share, step.now),
                     step.now + 1ms);
   }
   if (!app.removals.try_remove(live, step.now)) return app.removals.ends();
@@ -105,13 +106,13 @@ warmth::Terms terms_of(const App& app, const Replica& replica) {
 }
 
 bool may_cool(const World& world, const App& app, const Replica& replica) {
-  if (!is_serving_revision(app, replica)) return true;
+  if (!is_serving_revision(app, replica.revision->id)) return true;
   std::uint32_t ready = 0;
   for (const ReplicaId id : app.replicas) {
     const Replica& other = world.replicas.at(id);
     // One that is on its way down does not count.
     if (other.state == State::Ready && other.closing == Closing::None &&
-        is_serving_revision(app, other))
+        other.revision->id == replica.revision->id)
       ready += 1;
   }
   return ready > app.replicas_min;
@@ -145,7 +146,7 @@ void on_cooling_due(Step& step, Replica& replica) {
   if (!next || replica.idle_since + next->at_idle > step.now)
     return arm_cooling(step, app, replica);
   if (next->to == Tier::Cold) {
-    const Instant from = cold_from(step, app);
+    const Instant from = cold_from(step, app, *replica.revision);
     if (from > step.now) return step.world.timers.set({Alarm::Cool, replica.id.value}, from);
   }
   if (is_ready) {

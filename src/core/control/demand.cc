@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/control/steps.h"
+#include "core/route/route.h"
 #include "core/words.h"
 #include "model/ids.h"
 
@@ -12,8 +13,44 @@ using model::State;
 
 namespace {
 
-// What a client is told to wait before it tries again, where nothing better is known.
+// What a client is told to wait before it tries again, while the platform goes down.
 constexpr Duration kRetryAfter = 10s;
+
+using queue::Lane;
+
+// The revision that serves a lane.
+RevisionId revision_of(const App& app, Lane lane) {
+  return lane.revision ? lane.revision : serving_revision(app);
+}
+
+// A replica for which its own lane waits: it will be ready without anybody's doing.
+bool is_waking(const Replica& replica) {
+  switch (replica.state) {
+    case State::Parked:
+      return replica.lease_turn.has_value();
+    case State::Parking:
+      return replica.wakes_again;
+    case State::Resuming:
+      return true;
+    case State::Planned:
+    case State::Fetching:
+    case State::Starting:
+    case State::Loading:
+    case State::Ready:
+    case State::Draining:
+    case State::Stopping:
+    case State::Gone:
+      return false;
+  }
+  return false;
+}
+
+// The lane of a revision, whatever was asked for: a share that has ended goes to whoever serves.
+Lane lane_of(const App& app, RevisionId wanted) {
+  if (app.shares.empty()) return {};
+  return {.revision = is_serving_revision(app, wanted) ? wanted : serving_revision(app),
+          .replica = {}};
+}
 
 void refuse(Step& step, const Subject& subject, std::uint32_t loop, const model::Refusal& refusal) {
   step.emit(model::RefuseRequest{.request = subject.request, .loop = loop, .refusal = refusal});
@@ -28,32 +65,34 @@ model::Refusal deleted_refusal() {
           .retry_after = {}};
 }
 
-model::Refusal full_refusal(const App& app) {
+model::Refusal full_refusal(const Step& step, const App& app) {
   return {.status = 429,
           .code = "queue_full",
           .sentence =
               "the queue of " + app.name + " is full: " + count_words(app.queue.size(), "request") +
               " wait and queue.max is " + std::to_string(app.queue.limit()) + "; try again later",
-          .retry_after = kRetryAfter};
+          .retry_after = retry_after_of(step, app, serving_revision(app))};
 }
 
-// What the app's requests wait for, as far as one replica knows it.
-std::string waits_for(const World& world, const App& app) {
-  for (const ReplicaId id : app.replicas) {
-    const Replica& replica = world.replicas.at(id);
-    if (replica.state == State::Ready || replica.state == State::Draining) continue;
-    return "replica " + model::to_text(id) + " is " + std::string(to_text(replica.state)) + " (" +
-           replica.reason + ")";
+model::Refusal waited_refusal(const Step& step, const App& app, const queue::Waiting& waiting) {
+  const std::string within = to_words(step.now - waiting.arrived);
+  const std::string reason = waits_for(step.world, app);
+  const bool is_low = waiting.priority == model::Priority::Low;
+  const std::string more = is_low ? "; it has low priority, for which nothing is started"
+                                  : "; the start goes on, try again";
+  const Duration retry = retry_after_of(step, app, revision_of(app, waiting.lane));
+  if (waiting.is_deadline_own) {
+    return {.status = 504,
+            .code = "deadline_over",
+            .sentence = "no slot of " + app.name + " came free within " + within +
+                        " (the request's Kelvin-Deadline): " + reason + more,
+            .retry_after = retry};
   }
-  return "no ready replica had a free slot";
-}
-
-model::Refusal waited_refusal(const World& world, const App& app, Duration waited) {
   return {.status = 503,
           .code = "queue_wait_over",
-          .sentence = "no slot of " + app.name + " came free within " + to_words(waited) +
-                      " (queue.wait): " + waits_for(world, app) + "; the start goes on, try again",
-          .retry_after = kRetryAfter};
+          .sentence = "no slot of " + app.name + " came free within " + within +
+                      " (queue.wait): " + reason + more,
+          .retry_after = retry};
 }
 
 void set_queue_timer(Step& step, const App& app) {
@@ -100,21 +139,29 @@ std::vector<model::StageTime> stages_of(const Replica& replica, Instant arrived,
   return stages;
 }
 
-// The emptiest ready replica, as far as is known; equal ones by id.
-Replica* find_room(World& world, const App& app) {
+// The emptiest ready replica of the lane's revision, as far as is known; equal ones by id. Whoever
+// comes next may want another of those with room: the one it names, or the first for its affinity.
+Replica* find_room(World& world, const App& app, Lane lane) {
+  const queue::Waiting* next = app.queue.peek(lane);
   Replica* best = nullptr;
   for (const ReplicaId id : app.replicas) {
     Replica& replica = world.replicas.at(id);
+    if (lane.revision && replica.revision->id != lane.revision) continue;
     const bool has_room = replica.state == State::Ready && replica.closing == Closing::None &&
                           replica.free_believed > 0;
-    if (has_room && (best == nullptr || replica.free_believed > best->free_believed))
-      best = &replica;
+    if (!has_room) continue;
+    if (replica.id == next->wanted) return &replica;
+    const bool is_better =
+        best == nullptr ||
+        (next->affinity ? route::comes_first(*next->affinity, replica.id, best->id)
+                        : replica.free_believed > best->free_believed);
+    if (is_better) best = &replica;
   }
   return best;
 }
 
-void hand_over(Step& step, App& app, Replica& replica) {
-  const queue::Waiting waiting = *app.queue.pop();
+void hand_over(Step& step, App& app, Replica& replica, Lane lane) {
+  const queue::Waiting waiting = *app.queue.pop(lane);
   step.world.waiting.erase(waiting.request);
   step.world.offered.insert_or_assign(waiting.request, Offered{app.id, waiting});
   replica.free_believed -= 1;
@@ -138,31 +185,94 @@ void hand_over(Step& step, App& app, Replica& replica) {
              ")");
 }
 
+// Who waits for one replica gets its first slots once it is ready, and joins everybody else where
+// these do not suffice, or where it will not be ready.
+void settle_lane(Step& step, App& app, Lane lane) {
+  if (lane.replica) {
+    Replica* replica = find_replica(step.world, lane.replica);
+    const bool is_ours = replica != nullptr && replica->app == app.id;
+    if (is_ours && is_waking(*replica)) return;
+    const bool is_ready =
+        is_ours && replica->state == State::Ready && replica->closing == Closing::None;
+    while (is_ready && replica->free_believed > 0 && app.queue.size(lane) > 0)
+      hand_over(step, app, *replica, lane);
+  }
+  if (app.queue.size(lane) > 0) app.queue.move_lane(lane, lane_of(app, lane.revision));
+}
+
 void dispatch(Step& step, App& app) {
-  while (!app.queue.is_empty()) {
-    Replica* replica = find_room(step.world, app);
-    if (replica == nullptr) return;
-    hand_over(step, app, *replica);
+  // Nearly always there is the one lane of everybody.
+  for (const Lane lane : app.queue.lanes()) settle_lane(step, app, lane);
+  for (const Lane lane : app.queue.lanes()) {
+    while (!lane.replica && app.queue.size(lane) > 0) {
+      Replica* replica = find_room(step.world, app, lane);
+      if (replica == nullptr) break;
+      hand_over(step, app, *replica, lane);
+    }
   }
 }
 
+// A parked replica that this very request asks for.
+Replica* find_wanted(World& world, const App& app, const model::Demand& event) {
+  if (event.priority == model::Priority::Low) return nullptr;
+  Replica* replica = find_replica(world, event.wanted_replica);
+  if (replica == nullptr || replica->app != app.id) return nullptr;
+  if (!is_serving_revision(app, replica->revision->id)) return nullptr;
+  return is_waking(*replica) || is_parked_and_unwanted(*replica) ? replica : nullptr;
+}
+
+// Who names a parked replica comes without having tried the others, so that what is believed of
+// their slots may be old: the slot words are asked again.
+void doubt_beliefs(World& world, const App& app) {
+  for (const ReplicaId id : app.replicas) {
+    Replica& replica = world.replicas.at(id);
+    if (replica.state == State::Ready) replica.free_believed = slots_of(replica);
+  }
+}
+
+std::string queue_words(const World& world, const App& app, const queue::Waiting& waiting) {
+  const Census census = take_census(world, app, revision_of(app, waiting.lane));
+  std::string words = "is one of " + std::to_string(app.queue.size()) +
+                      " that wait: " + std::to_string(census.ready) + " ready, " +
+                      std::to_string(census.coming) + " on the way, " +
+                      std::to_string(census.parked) + " parked";
+  if (waiting.priority == model::Priority::High) words += "; high priority";
+  if (waiting.priority == model::Priority::Low)
+    words += "; low priority, for which nothing is started";
+  if (waiting.weight > 1) words += "; its key has weight " + std::to_string(waiting.weight);
+  if (waiting.lane.replica) words += "; for " + model::to_text(waiting.lane.replica);
+  return words;
+}
+
 void enqueue(Step& step, App& app, const model::Demand& event) {
-  const Duration wait = serving_spec(app).queue.wait;
-  const bool is_in = app.queue.try_push({.request = event.request,
-                                         .key = event.key,
-                                         .loop = event.loop,
-                                         .arrived = event.arrived,
-                                         .deadline = event.arrived + wait});
-  if (!is_in) {
-    refuse(step, {app.id, {}, event.request}, event.loop, full_refusal(app));
+  Replica* wanted = find_wanted(step.world, app, event);
+  const Instant end = event.arrived + serving_spec(app).queue.wait;
+  queue::Waiting waiting{.request = event.request,
+                         .key = event.key,
+                         .weight = event.key_weight,
+                         .priority = event.priority,
+                         .loop = event.loop,
+                         .arrived = event.arrived,
+                         .deadline = std::min(end, event.deadline),
+                         .is_deadline_own = event.deadline < end,
+                         .affinity = event.affinity,
+                         .wanted = event.wanted_replica,
+                         .lane = lane_of(app, event.revision)};
+  const bool is_woken =
+      wanted != nullptr && !app.queue.is_full() &&
+      (is_waking(*wanted) ||
+       wake_replica(step, app, *wanted, model::to_text(event.request) + " asks for it"));
+  if (is_woken) {
+    waiting.lane = {.revision = app.shares.empty() ? RevisionId{} : wanted->revision->id,
+                    .replica = wanted->id};
+  }
+  if (!app.queue.try_push(waiting)) {
+    refuse(step, {app.id, {}, event.request}, event.loop, full_refusal(step, app));
     return;
   }
   step.world.waiting.emplace(event.request, app.id);
-  const Census census = take_census(step.world, app);
-  decide(step, {app.id, {}, event.request}, "queue",
-         "waits at place " + std::to_string(app.queue.size()) + ": " +
-             std::to_string(census.ready) + " ready, " + std::to_string(census.coming) +
-             " on the way, " + std::to_string(census.parked) + " parked");
+  decide(step, {app.id, {}, event.request}, "queue", queue_words(step.world, app, waiting));
+  if (event.wanted_replica) doubt_beliefs(step.world, app);
   serve_queue(step, app);
 }
 
@@ -231,8 +341,7 @@ void on(Step& step, const model::HandoverRefused& event) {
 void on_queue_wait_over(Step& step, App& app) {
   for (const queue::Waiting& waiting : app.queue.take_expired(step.now)) {
     step.world.waiting.erase(waiting.request);
-    refuse(step, {app.id, {}, waiting.request}, waiting.loop,
-           waited_refusal(step.world, app, step.now - waiting.arrived));
+    refuse(step, {app.id, {}, waiting.request}, waiting.loop, waited_refusal(step, app, waiting));
   }
   serve_queue(step, app);
 }
@@ -243,12 +352,61 @@ void serve_queue(Step& step, App& app) {
   set_queue_timer(step, app);
 }
 
-void refuse_waiting(Step& step, App& app, const model::Refusal& refusal) {
-  for (const queue::Waiting& waiting : app.queue.take_all()) {
+namespace {
+
+void refuse_all(Step& step, App& app, const std::vector<queue::Waiting>& all,
+                const model::Refusal& refusal) {
+  for (const queue::Waiting& waiting : all) {
     step.world.waiting.erase(waiting.request);
     refuse(step, {app.id, {}, waiting.request}, waiting.loop, refusal);
   }
   set_queue_timer(step, app);
+}
+
+}  // namespace
+
+void refuse_waiting(Step& step, App& app, const model::Refusal& refusal) {
+  refuse_all(step, app, app.queue.take_all(), refusal);
+}
+
+void refuse_waiting_for(Step& step, App& app, RevisionId revision, const model::Refusal& refusal) {
+  for (const Lane lane : app.queue.lanes()) {
+    if (revision_of(app, lane) == revision)
+      refuse_all(step, app, app.queue.take_all(lane), refusal);
+  }
+}
+
+WaitingFor count_waiting_for(const App& app, RevisionId revision) {
+  WaitingFor count;
+  for (const Lane lane : app.queue.lanes()) {
+    if (revision_of(app, lane) != revision) continue;
+    count.all += app.queue.size(lane);
+    count.wanting += app.queue.wanting(lane);
+  }
+  return count;
+}
+
+bool is_waited_for(const App& app, const Replica& replica) {
+  const Lane any{.revision = {}, .replica = replica.id};
+  const Lane own{.revision = replica.revision->id, .replica = replica.id};
+  return app.queue.size(any) + app.queue.size(own) > 0;
+}
+
+// As far as one replica knows it.
+std::string waits_for(const World& world, const App& app) {
+  bool is_any_ready = false;
+  for (const ReplicaId id : app.replicas) {
+    const Replica& replica = world.replicas.at(id);
+    is_any_ready = is_any_ready || replica.state == State::Ready;
+    const bool is_on_its_way = replica.state != State::Ready && replica.state != State::Draining &&
+                               !is_parked_and_unwanted(replica);
+    if (!is_on_its_way) continue;
+    return "replica " + model::to_text(id) + " is " + std::string(to_text(replica.state)) + " (" +
+           replica.reason + ")";
+  }
+  if (is_any_ready) return "no ready replica had a free slot";
+  return app.queue.wanting() == 0 ? "nothing runs, and low priority starts nothing"
+                                  : "no replica could be started yet";
 }
 
 }  // namespace kelvin::control

@@ -18,11 +18,11 @@ void retire_all(Step& step, App& app, const std::string& why) {
 }
 
 // The replica to do without: a plan before a ready one, the one used longest ago first.
-Replica* find_excess(World& world, const App& app) {
+Replica* find_excess(World& world, const App& app, RevisionId revision) {
   Replica* oldest = nullptr;
   for (const ReplicaId id : app.replicas) {
     Replica& replica = world.replicas.at(id);
-    if (!is_serving_revision(app, replica)) continue;
+    if (replica.revision->id != revision) continue;
     if (replica.state == State::Planned && !replica.is_ordered) return &replica;
     if (replica.state != State::Ready) continue;
     if (oldest == nullptr || replica.idle_since < oldest->idle_since) oldest = &replica;
@@ -30,14 +30,25 @@ Replica* find_excess(World& world, const App& app) {
   return oldest;
 }
 
-void shrink_to_max(Step& step, App& app) {
-  const Census census = take_census(step.world, app);
+void shrink_to_max(Step& step, App& app, RevisionId revision) {
+  const Census census = take_census(step.world, app, revision);
   const std::uint32_t most = most_replicas(app);
   for (std::uint32_t leased = census.leased; leased > most; --leased) {
-    Replica* replica = find_excess(step.world, app);
+    Replica* replica = find_excess(step.world, app, revision);
     if (replica == nullptr) return;
     retire_replica(step, *replica, "max is " + std::to_string(app.replicas_max));
   }
+}
+
+void wake_revision(Step& step, App& app, RevisionId revision) {
+  const Census census = take_census(step.world, app, revision);
+  if (census.ready + census.coming == 0) {
+    wake_one(step, app, {revision, Purpose::Wake, "somebody asked for it"});
+    return;
+  }
+  decide(step, about(app), "wake",
+         "nothing to wake: " + std::to_string(census.ready) + " ready, " +
+             std::to_string(census.coming) + " on the way");
 }
 
 bool is_asked_park_possible(Step& step, const App& app, const Replica& replica) {
@@ -77,6 +88,7 @@ void on(Step& step, const model::RevisionDeployed& event) {
   App& app = ensure_app(step, event.revision);
   decide(step, about(app), "deploy",
          "revision " + std::to_string(event.revision->number) + " was deployed");
+  if (!app.shares.empty()) return add_without_traffic(step, app, event.revision->id);
   if (!is_new) return activate(step, app, event.revision->id);
   publish_route(step, app);
   ensure_minimum(step, app);
@@ -88,6 +100,7 @@ void on(Step& step, const model::RevisionActivated& event) {
   const std::uint32_t number = record_at(*app, event.revision).revision->number;
   decide(step, about(*app), "deploy",
          "revision " + std::to_string(number) + " was made the active one again");
+  end_split(*app);
   activate(step, *app, event.revision);
 }
 
@@ -114,7 +127,7 @@ void on(Step& step, const model::ScaleChanged& event) {
   decide(step, about(*app), "scale",
          "min is " + std::to_string(event.replicas_min) + ", max is " +
              std::to_string(event.replicas_max));
-  shrink_to_max(step, *app);
+  for (const RevisionId revision : serving_revisions(*app)) shrink_to_max(step, *app, revision);
   ensure_minimum(step, *app);
   arm_cooling_of_all(step, *app);
   serve_queue(step, *app);
@@ -137,13 +150,10 @@ void on(Step& step, const model::WakeAsked& event) {
   if (app == nullptr || app->is_deleted || !may_start_things(step.world)) return;
   record_at(*app, app->active).budget.clear();
   retry_rollout(step, *app);
-  const Census census = take_census(step.world, *app);
-  if (census.ready + census.coming > 0) {
-    return decide(step, about(*app), "wake",
-                  "nothing to wake: " + std::to_string(census.ready) + " ready, " +
-                      std::to_string(census.coming) + " on the way");
+  for (const RevisionId revision : serving_revisions(*app)) {
+    if (!app->shares.empty()) record_at(*app, revision).budget.clear();
+    wake_revision(step, *app, revision);
   }
-  wake_one(step, *app, Purpose::Wake, "somebody asked for it");
 }
 
 void on(Step& step, const model::ShutdownAsked& /*event*/) {

@@ -49,8 +49,8 @@ void budget_spent(Step& step, App& app, const RevisionRecord& record) {
   give_up_plans_of(step, app, record.revision->id, "the app is failing");
   if (app.replicas_min > 0)
     step.world.timers.set({Alarm::Retry, app.id.value}, budget.next_start());
-  const Census census = take_census(step.world, app);
-  const bool is_hopeless = serving_revision(app) == record.revision->id &&
+  const Census census = take_census(step.world, app, record.revision->id);
+  const bool is_hopeless = is_serving_revision(app, record.revision->id) &&
                            census.ready + census.coming + census.parked == 0;
   if (!is_hopeless) return;
   model::Refusal refusal = failing_refusal(app, record, step.now);
@@ -58,7 +58,7 @@ void budget_spent(Step& step, App& app, const RevisionRecord& record) {
     refusal.status = 504;
     refusal.code = "start_no_progress";
   }
-  refuse_waiting(step, app, refusal);
+  refuse_waiting_for(step, app, record.revision->id, refusal);
 }
 
 void start_failed(Step& step, App& app, RevisionId revision, const model::Exit& exit) {
@@ -101,11 +101,14 @@ namespace {
 
 // Who asked for a ready replica wants one after the first failed start too, until the budget is spent.
 void wake_again(Step& step, App& app, RevisionId revision) {
-  const bool is_wanted = !app.is_deleted && app.active == revision && may_start_things(step.world);
+  const bool is_served =
+      app.shares.empty() ? app.active == revision : is_serving_revision(app, revision);
+  const bool is_wanted = !app.is_deleted && is_served && may_start_things(step.world);
   if (!is_wanted || record_at(app, revision).budget.is_failing()) return;
-  const Census census = take_census(step.world, app);
+  const RevisionId serving = app.shares.empty() ? serving_revision(app) : revision;
+  const Census census = take_census(step.world, app, serving);
   if (census.ready + census.coming > 0) return;
-  wake_one(step, app, Purpose::Wake, "somebody asked for it, and the last start failed");
+  wake_one(step, app, {serving, Purpose::Wake, "somebody asked for it, and the last start failed"});
 }
 
 }  // namespace
@@ -117,7 +120,8 @@ void replica_gone(Step& step, Replica& replica, const model::Exit& exit) {
   const bool is_failed = is_failure(replica, exit);
   const bool is_counted = is_failed && counts(record_at(app, revision).budget, replica);
   const bool is_billed = replica.was_ready && !is_failed && exit.cause != ExitCause::NodeLost;
-  const bool was_routed = replica.state == State::Ready;
+  const bool was_routed = replica.state == State::Ready || is_waking_or_parked(replica.state) ||
+                          replica.state == State::Stopping;
   decide(step, about(replica), "gone",
          "gone from " + std::string(to_text(replica.state)) + ": " + to_text(exit) +
              (is_billed || replica.was_ready ? "" : "; its time is not billed"));

@@ -80,6 +80,7 @@ Replica& adopt(Step& step, App& app, const model::ReplicaFound& found) {
 // The replicas found may be of several revisions: those of the active one stay; of the others the
 // latest that is ready serves on, if none of the active one is.
 void choose_fallback(World& world, App& app) {
+  if (!app.shares.empty()) return;
   std::optional<std::pair<std::uint32_t, RevisionId>> latest;
   for (const ReplicaId id : app.replicas) {
     const Replica& replica = world.replicas.at(id);
@@ -97,10 +98,9 @@ void resume_work(Step& step, App& app) {
   const std::set<ReplicaId> all = app.replicas;
   for (const ReplicaId id : all) {
     Replica* replica = find_replica(step.world, id);
-    if (replica == nullptr || is_serving_revision(app, *replica) ||
-        replica->revision->id == app.active)
-      continue;
-    retire_replica(step, *replica, "another revision is the active one");
+    if (replica == nullptr || is_serving_revision(app, replica->revision->id)) continue;
+    if (app.shares.empty() && replica->revision->id == app.active) continue;
+    retire_replica(step, *replica, "another revision takes the requests");
   }
   publish_route(step, app);
   retry_rollout(step, app);

@@ -91,7 +91,9 @@ void became_parked(Step& step, App& app, Replica& replica) {
   replica.is_park_ordered = false;
   replica.is_relief = false;
   const bool wakes_again = std::exchange(replica.wakes_again, false);
-  if (!wakes_again || (app.queue.is_empty() && replica.purpose == Purpose::Demand)) {
+  const bool is_wanted = replica.purpose != Purpose::Demand ||
+                         count_waiting_for(app, replica.revision->id).wanting > 0;
+  if (!wakes_again || !is_wanted) {
     arm_cooling(step, app, replica);
     // Where it was the last one that `max` allows, a request that came while it was being parked had to wait for its
     // lease.

@@ -35,15 +35,20 @@ Replica* find_replica(World& world, ReplicaId id);
 RevisionRecord& record_at(App& app, RevisionId id);
 const RevisionRecord& record_at(const App& app, RevisionId id);
 
-// The revision that requests are served by: the fallback while there is one.
+// The revision that requests are served by: the fallback while there is one; the one with the
+// largest share where the traffic is split.
 RevisionId serving_revision(const App& app);
 const model::AppSpec& serving_spec(const App& app);
+// All that take requests, the one above first. Each has replicas, `min` and `max` of its own.
+std::vector<RevisionId> serving_revisions(const App& app);
+// The part of the app's load that is this revision's, from 0 to 1.
+double share_of(const App& app, RevisionId revision);
 std::uint32_t slots_of(const Replica& replica);
 // What `max` allows; 1 for an app with a fixed port.
 std::uint32_t most_replicas(const App& app);
-bool is_serving_revision(const App& app, const Replica& replica);
+bool is_serving_revision(const App& app, RevisionId revision);
 
-// Replicas of the serving revision, by what they are to a request.
+// Replicas of one revision, by what they are to a request.
 struct Census {
   std::uint32_t ready = 0;
   std::uint32_t coming =
@@ -53,7 +58,7 @@ struct Census {
   std::uint64_t promised =
       0;  // slots that `coming` will bring and that ready ones are believed to have free
 };
-Census take_census(const World& world, const App& app);
+Census take_census(const World& world, const App& app, RevisionId revision);
 
 bool may_start_things(const World& world);
 bool is_parked_and_unwanted(const Replica& replica);
@@ -69,6 +74,8 @@ void decide(Step& step, const Subject& subject, std::string_view verb, std::stri
 
 // Our own transition; an illegal one ends the program.
 void move(Step& step, Replica& replica, model::State to, std::string reason);
+// Parking, Parked or Resuming: it can be had back without a start.
+bool is_waking_or_parked(model::State state);
 // Emits the app's route as it is.
 void publish_route(Step& step, const App& app);
 void give_back_accelerators(Step& step, Replica& replica);
@@ -87,6 +94,25 @@ void on_queue_wait_over(Step& step, App& app);
 // way.
 void serve_queue(Step& step, App& app);
 void refuse_waiting(Step& step, App& app, const model::Refusal& refusal);
+// Only those whom this revision would serve.
+void refuse_waiting_for(Step& step, App& app, RevisionId revision, const model::Refusal& refusal);
+// How many of them there are, and how many of those may be a reason for a replica.
+struct WaitingFor {
+  std::size_t all = 0;
+  std::size_t wanting = 0;
+};
+WaitingFor count_waiting_for(const App& app, RevisionId revision);
+// What the app's requests wait for, in plain English.
+std::string waits_for(const World& world, const App& app);
+// Some of them wait for this very replica, which is on its way.
+bool is_waited_for(const App& app, const Replica& replica);
+
+// --- outlook.cc: how long it will take -----------------------------------------------------------
+
+// Until a slot of the revision is there, where none is ready.
+Duration expected_wake(const World& world, const App& app, RevisionId revision, Instant now);
+// What a client of this revision that is turned away is told to wait.
+Duration retry_after_of(const Step& step, const App& app, RevisionId revision);
 
 // --- capacity.cc: how many replicas --------------------------------------------------------------
 
@@ -95,20 +121,23 @@ void refuse_waiting(Step& step, App& app, const model::Refusal& refusal);
 void ensure_capacity(Step& step, App& app);
 void ensure_minimum(Step& step, App& app);
 void ensure_floor(Step& step, App& app);
-// One more replica of the serving revision: the warmest there is, else a start. False where none
-// may be started.
-bool wake_one(Step& step, App& app, Purpose purpose, const std::string& why);
+// One more replica of a revision, and why.
+struct StartPlan {
+  RevisionId revision;
+  Purpose purpose = Purpose::Demand;
+  std::string why;
+};
+// The warmest there is, else a start. False where none may be started.
+bool wake_one(Step& step, App& app, const StartPlan& plan);
+// This one, which is parked or being parked, whatever others there are. False where `max` or its
+// state forbids it.
+bool wake_replica(Step& step, App& app, Replica& replica, const std::string& why);
 // Why nothing can be started now; nothing where it can.
 std::optional<model::Refusal> why_no_start(const Step& step, const App& app, RevisionId revision);
 
 // --- leases.cc: from the plan to the accelerators ------------------------------------------------
 
 // False where it may not be started now (see why_no_start).
-struct StartPlan {
-  RevisionId revision;
-  Purpose purpose = Purpose::Demand;
-  std::string why;
-};
 bool plan_start(Step& step, App& app, const StartPlan& plan);
 void plan_resume(Step& step, Replica& replica, Purpose purpose, const std::string& why);
 // A planned start or resume that has no lease yet is given up. A planned replica is gone
@@ -170,16 +199,21 @@ void prove(Step& step, Replica& replica);
 void on_retry_due(Step& step, App& app);
 model::Refusal failing_refusal(const App& app, const RevisionRecord& record, Instant now);
 
-// --- deploys.cc: what people ask for; rollouts.cc: from one revision to the next -----------------
+// --- deploys.cc: what people ask for; rollouts.cc: from one revision to the next; traffic.cc: several at once
 
 void on(Step& step, const model::RevisionDeployed& event);
 void on(Step& step, const model::RevisionActivated& event);
 void on(Step& step, const model::AppDeleted& event);
 void on(Step& step, const model::ScaleChanged& event);
+void on(Step& step, const model::TrafficChanged& event);
 void on(Step& step, const model::ParkAsked& event);
 void on(Step& step, const model::WakeAsked& event);
 void on(Step& step, const model::ShutdownAsked& event);
 
+// Deployed while the traffic is split by hand: it is there, and takes nothing until it is given some.
+void add_without_traffic(Step& step, App& app, RevisionId revision);
+// The split ends; the revision with the largest share counts as the active one from here on.
+void end_split(App& app);
 App& ensure_app(Step& step, const std::shared_ptr<const model::Revision>& revision);
 // The revision takes the app's requests, at once or when it has a ready replica.
 void activate(Step& step, App& app, RevisionId revision);

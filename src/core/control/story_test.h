@@ -12,6 +12,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -65,6 +66,13 @@ class Story {
 
   void request(std::uint64_t id, std::uint64_t app = 1, std::uint64_t key = 0) {
     post(model::Demand{.request = {id}, .app = {app}, .key = {key}, .arrived = now});
+  }
+  // With `asks` filled in by the test: what it asks about its wait.
+  void request(std::uint64_t id, model::Demand asks) {
+    asks.request = {id};
+    asks.app = {1};
+    asks.arrived = now;
+    post(asks);
   }
   // A request that takes a slot without asking control, as most do.
   bool take_slot(ReplicaId id) { return take(words_.at(slot_of(id)), 1'000); }
@@ -149,6 +157,9 @@ class Story {
   // --- looking -----------------------------------------------------------------------------------
 
   model::AppView app(std::uint64_t id = 1) const { return *view_app(*world_, {id}); }
+  std::optional<model::RequestView> waiting_request(std::uint64_t id) const {
+    return view_request(*world_, {id});
+  }
   std::vector<model::ReplicaView> replicas(std::uint64_t app = 0) const {
     return view_replicas(*world_, {app});
   }

@@ -16,8 +16,14 @@ struct Counts {
   std::uint32_t ready = 0;
   std::uint32_t parked = 0;
   std::uint32_t coming = 0;
-  bool is_active_ready = false;
 };
+
+bool has_ready(const World& world, const App& app, RevisionId revision) {
+  return std::any_of(app.replicas.begin(), app.replicas.end(), [&](ReplicaId id) {
+    const Replica& replica = world.replicas.at(id);
+    return replica.state == State::Ready && replica.revision->id == revision;
+  });
+}
 
 Counts count(const World& world, const App& app) {
   Counts counts;
@@ -27,7 +33,6 @@ Counts count(const World& world, const App& app) {
     if (state != State::Stopping) counts.live += 1;
     if (state == State::Ready) {
       counts.ready += 1;
-      counts.is_active_ready = counts.is_active_ready || replica.revision->id == app.active;
     } else if (is_parked_and_unwanted(replica)) {
       counts.parked += 1;
     } else if (state != State::Draining && state != State::Stopping) {
@@ -37,9 +42,22 @@ Counts count(const World& world, const App& app) {
   return counts;
 }
 
-Condition condition_of(const App& app, const Counts& counts) {
-  if (record_at(app, app.active).budget.is_failing() && !counts.is_active_ready)
-    return Condition::Failing;
+// The revision that has requests to take and whose starts keep failing; none where all is well.
+const RevisionRecord* find_failing(const World& world, const App& app) {
+  if (app.shares.empty()) {
+    const RevisionRecord& active = record_at(app, app.active);
+    const bool is_failing = active.budget.is_failing() && !has_ready(world, app, app.active);
+    return is_failing ? &active : nullptr;
+  }
+  for (const model::RevisionShare& share : app.shares) {
+    const RevisionRecord& record = record_at(app, share.revision);
+    if (record.budget.is_failing() && !has_ready(world, app, share.revision)) return &record;
+  }
+  return nullptr;
+}
+
+Condition condition_of(const RevisionRecord* failing, const Counts& counts) {
+  if (failing != nullptr) return Condition::Failing;
   if (counts.ready > 0) return Condition::Ready;
   if (counts.coming > 0) return Condition::Starting;
   if (counts.parked > 0) return Condition::Parked;
@@ -47,15 +65,17 @@ Condition condition_of(const App& app, const Counts& counts) {
 }
 
 std::string reason_of(const World& world, const App& app, Condition condition) {
-  const RevisionRecord& active = record_at(app, app.active);
   if (condition == Condition::Failing) {
+    const RevisionRecord& failing = *find_failing(world, app);
+    const std::string whose =
+        app.shares.empty() ? "" : " of revision " + std::to_string(failing.revision->number);
     const std::string serving =
         app.fallback
             ? "; revision " + std::to_string(record_at(app, app.fallback).revision->number) +
                   " goes on serving"
             : "";
-    return count_words(active.budget.failures(), "start") + " in a row failed, the last because " +
-           to_text(active.budget.last_exit()) + serving;
+    return count_words(failing.budget.failures(), "start") + whose +
+           " in a row failed, the last because " + to_text(failing.budget.last_exit()) + serving;
   }
   for (const ReplicaId id : app.replicas) {
     const Replica& replica = world.replicas.at(id);
@@ -72,13 +92,23 @@ model::AppView view_of(const World& world, const App& app) {
   view.revision.spec.scale.replicas_min = app.replicas_min;
   view.revision.spec.scale.replicas_max = app.replicas_max;
   view.revisions = static_cast<std::uint32_t>(app.revisions.size());
-  view.condition = condition_of(app, counts);
+  const RevisionRecord* failing = find_failing(world, app);
+  view.condition = condition_of(failing, counts);
   view.reason = reason_of(world, app, view.condition);
-  if (view.condition == Condition::Failing) view.retry_at = active.budget.next_start();
+  if (failing != nullptr) view.retry_at = failing->budget.next_start();
   view.replicas_live = counts.live;
   view.replicas_ready = counts.ready;
   view.replicas_parked = counts.parked;
+  view.replicas_coming = counts.coming;
   view.waiting = static_cast<std::uint32_t>(app.queue.size());
+  view.waiting_low = static_cast<std::uint32_t>(app.queue.size() - app.queue.wanting());
+  view.waiting_keys = static_cast<std::uint32_t>(app.queue.keys());
+  if (!app.queue.is_empty()) view.waits_for = waits_for(world, app);
+  for (const model::RevisionShare& share : app.shares) {
+    view.traffic.push_back({.revision = share.revision,
+                            .number = record_at(app, share.revision).revision->number,
+                            .percent = share.percent});
+  }
   return view;
 }
 
@@ -120,6 +150,24 @@ std::optional<model::AppView> view_app(const World& world, AppId id) {
   const App* app = find_app(world, id);
   if (app == nullptr || app->is_deleted) return std::nullopt;
   return view_of(world, *app);
+}
+
+std::optional<model::RequestView> view_request(const World& world, RequestId id) {
+  const auto found = world.waiting.find(id);
+  if (found == world.waiting.end()) return std::nullopt;
+  const App& app = world.apps.at(found->second);
+  const queue::Waiting* waiting = app.queue.find(id);
+  if (waiting == nullptr) return std::nullopt;
+  model::RequestView view{.id = id,
+                          .app = app.id,
+                          .app_name = app.name,
+                          .priority = waiting->priority,
+                          .arrived = waiting->arrived,
+                          .deadline = waiting->deadline};
+  view.place = static_cast<std::uint32_t>(app.queue.place_of(id));
+  view.waiting = static_cast<std::uint32_t>(app.queue.size());
+  view.waits_for = waits_for(world, app);
+  return view;
 }
 
 std::vector<model::ReplicaView> view_replicas(const World& world, AppId id) {

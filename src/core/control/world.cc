@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/check.h"
 #include "core/control/steps.h"
 
@@ -32,7 +34,29 @@ const RevisionRecord& record_at(const App& app, RevisionId id) {
   return found->second;
 }
 
-RevisionId serving_revision(const App& app) { return app.fallback ? app.fallback : app.active; }
+RevisionId serving_revision(const App& app) {
+  if (app.shares.empty()) return app.fallback ? app.fallback : app.active;
+  const auto largest =
+      std::max_element(app.shares.begin(), app.shares.end(),
+                       [](const auto& a, const auto& b) { return a.percent < b.percent; });
+  return largest->revision;
+}
+
+std::vector<RevisionId> serving_revisions(const App& app) {
+  std::vector<RevisionId> all{serving_revision(app)};
+  for (const model::RevisionShare& share : app.shares) {
+    if (share.revision != all.front()) all.push_back(share.revision);
+  }
+  return all;
+}
+
+double share_of(const App& app, RevisionId revision) {
+  if (app.shares.empty()) return revision == serving_revision(app) ? 1 : 0;
+  for (const model::RevisionShare& share : app.shares) {
+    if (share.revision == revision) return static_cast<double>(share.percent) / 100;
+  }
+  return 0;
+}
 
 const model::AppSpec& serving_spec(const App& app) {
   return record_at(app, serving_revision(app)).revision->spec;
@@ -46,8 +70,10 @@ std::uint32_t most_replicas(const App& app) {
   return serving_spec(app).fixed_port != 0 ? std::min(app.replicas_max, 1U) : app.replicas_max;
 }
 
-bool is_serving_revision(const App& app, const Replica& replica) {
-  return replica.revision->id == serving_revision(app);
+bool is_serving_revision(const App& app, RevisionId revision) {
+  if (app.shares.empty()) return revision == serving_revision(app);
+  return std::any_of(app.shares.begin(), app.shares.end(),
+                     [&](const auto& share) { return share.revision == revision; });
 }
 
 bool is_parked_and_unwanted(const Replica& replica) {
@@ -55,11 +81,11 @@ bool is_parked_and_unwanted(const Replica& replica) {
   return replica.state == State::Parking && !replica.wakes_again;
 }
 
-Census take_census(const World& world, const App& app) {
+Census take_census(const World& world, const App& app, RevisionId revision) {
   Census census;
   for (const ReplicaId id : app.replicas) {
     const Replica& replica = world.replicas.at(id);
-    if (!is_serving_revision(app, replica)) continue;
+    if (replica.revision->id != revision) continue;
     if (replica.state != State::Parked || replica.lease_turn) census.leased += 1;
     if (replica.state == State::Ready) {
       census.ready += 1;
@@ -96,6 +122,10 @@ void move(Step& step, Replica& replica, State to, std::string reason) {
   if (replica.is_metered) step.world.meter.moved(replica.id, to, step.now);
 }
 
+bool is_waking_or_parked(State state) {
+  return state == State::Parking || state == State::Parked || state == State::Resuming;
+}
+
 void publish_route(Step& step, const App& app) {
   const model::Revision& serving = *record_at(app, serving_revision(app)).revision;
   model::Route route{.app = app.id,
@@ -106,9 +136,14 @@ void publish_route(Step& step, const App& app) {
                      .protocol = serving.spec.protocol,
                      .timeout = serving.spec.timeout,
                      .served_model = serving.spec.served_model,
-                     .cors = serving.spec.cors};
+                     .cors = serving.spec.cors,
+                     .affinity = serving.spec.affinity,
+                     .shares = app.shares,
+                     .wake_time = expected_wake(step.world, app, serving.id, step.now),
+                     .service_time = app.service.value()};
   for (const ReplicaId id : app.replicas) {
     const Replica& replica = step.world.replicas.at(id);
+    if (is_waking_or_parked(replica.state)) route.parked.push_back(id);
     if (replica.state != State::Ready) continue;
     route.replicas.push_back({.id = id,
                               .revision = replica.revision->id,

@@ -18,6 +18,7 @@
 #include "core/life/life.h"
 #include "core/meter/meter.h"
 #include "core/place/place.h"
+#include "core/queue/outlook.h"
 #include "core/queue/queue.h"
 #include "core/scale/scale.h"
 #include "core/warmth/warmth.h"
@@ -127,6 +128,10 @@ struct App {
   std::uint32_t replicas_min;  // of the app file, until `kelvin scale` says otherwise
   std::uint32_t replicas_max;
   queue::WaitQueue queue;
+  // How requests are split by hand; empty: the active revision, or its fallback, takes all. While it
+  // is not empty there is no fallback.
+  std::vector<model::RevisionShare> shares;
+  queue::ServiceTime service;
   scale::LoadAverage load;
   scale::RemovalWindow removals;
   std::set<ReplicaId> replicas;  // all that are not gone

@@ -1,0 +1,55 @@
+// queue_watch: what must hold of those who wait, after every step of control, told from its events and effects alone.
+//
+//   Whoever waits has something coming: a replica on its way, or one that is ready, being parked or on its way out,
+//   whose slots or lease will be free. A request of low priority need not.
+//   Low priority starts nothing: a start or resume for waiting requests comes only while one of another priority waits.
+//   Keys get turns by weight: as long as two keys of an app wait, their turns over their weights differ by at most one
+//   turn of each.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "core/control/control.h"
+#include "model/event.h"
+
+namespace kelvin::sim {
+
+class QueueWatch {
+ public:
+  void check(const control::World& world, const model::Event& event, const model::Effects& effects);
+  // Nobody has called this app who may start a replica.
+  static void check_no_start_of(const model::Effects& effects, const std::string& app);
+
+ private:
+  // Turns of two keys since both have been waiting.
+  struct Race {
+    double one = 0;  // over the weight
+    double other = 0;
+  };
+  // One app's waiting requests whose turns are compared: those that anybody's slot will do for.
+  struct Line {
+    std::map<KeyId, std::size_t> waiting;
+    std::map<KeyId, std::uint32_t> weights;
+    std::map<std::pair<KeyId, KeyId>, Race> races;
+    bool is_mixed = false;  // lanes were used, so that turns cannot be told from outside
+  };
+
+  void take_in(const model::Event& event);
+  void take_out(RequestId request);
+  void stand(const model::Demand& demand);
+  void on_handover(RequestId request);
+  void check_starts(const model::Effects& effects) const;
+  void check_coming(const control::World& world, AppId app) const;
+
+  std::map<RequestId, model::Demand> waiting_;
+  std::map<AppId, std::size_t> wanting_;            // those of other than low priority
+  std::map<RequestId, model::Demand> handed_over_;  // in the last step; they may come back
+  std::set<RequestId> charged_;                     // have had their turn and came back
+  std::map<AppId, Line> lines_;
+};
+
+}  // namespace kelvin::sim
