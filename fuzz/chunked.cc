@@ -29,7 +29,7 @@ Read read(std::string_view bytes, std::size_t piece) {
     all.consumed += step.consumed;
     all.parsed = step.parsed;
     for (const Field& field : reader.trailers()) {
-      KELVIN_CHECK(may_be_trailer(field.name) &&
+      KELVIN_CHECK(!is_for_heads_only(field.name) &&
                    field.name.find_first_of(" :\r\n") == field.name.npos);
       KELVIN_CHECK(field.value.find_first_of("\r\n") == field.value.npos);
       all.trailers.append(field.name).append("\n").append(field.value).append("\n");

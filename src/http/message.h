@@ -3,8 +3,9 @@
 // The parser accepts what RFC 9112 says a server must accept and refuses everything that two
 // implementations could read differently: bare LF, obs-fold, white space before the colon, control
 // bytes, conflicting or repeated Content-Length, Content-Length beside Transfer-Encoding, any
-// transfer coding but a single "chunked", a missing or repeated Host. Views point into the caller's
-// buffer and live as long as it.
+// transfer coding but a single "chunked", a missing, empty or repeated Host, a target that names
+// another host than Host, methods with small letters, repeated Authorization or Origin. Every such form
+// is a row of cases/*.txt. Views point into the caller's buffer and live as long as it.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +35,9 @@ struct Head {
   std::optional<std::uint64_t> content_length;
   bool is_chunked = false;
   bool keeps_alive = true;  // by version and Connection
-  bool upgrades = false;    // Connection: upgrade with an Upgrade field
-  std::size_t bytes = 0;    // of the head, including the empty line
+  bool upgrades = false;  // Connection: upgrade with an Upgrade field; never a request of HTTP/1.0
+  bool names_fields = false;  // Connection has options beside close, keep-alive, upgrade and te
+  std::size_t bytes = 0;      // of the head, including the empty line
 
   // First field of that name, compared without regard to case; nullptr when absent.
   const Field* find(std::string_view name) const;
@@ -46,8 +48,7 @@ struct RequestHead : Head {
   std::string_view target;  // as sent
   std::string_view
       path;  // the target in origin form, with its query; "*" for OPTIONS *; never empty
-  std::string_view
-      host;  // with its port, as sent; empty only where HTTP/1.0 left it out or it was sent empty
+  std::string_view host;  // with its port, as sent; empty only where HTTP/1.0 left it out
   int minor_version = 1;
   bool expects_continue = false;
 };
@@ -80,11 +81,11 @@ enum class Framing : std::uint8_t { None, Length, Chunked, UntilClose };
 // say.
 [[nodiscard]] Framing framing_of(const ResponseHead& head, std::string_view method);
 
-// Whether a field means what it says when it comes after the body (RFC 9110 6.5.1). It does not when it frames or
-// routes the message, proves or asks who the caller is, modifies the request, controls the reply, says what the content
-// is, belongs to one hop, or is one that a proxy sets (Forwarded, X-Forwarded-*, Kelvin-*). '_' reads as '-', because
-// many programs see both as one name.
-[[nodiscard]] bool may_be_trailer(std::string_view name);
+// Whether a field means what it says only in a head and for everybody on the way (RFC 9110 6.5.1): it frames or routes
+// the message, proves or asks who the caller is, modifies the request, controls the reply, says what the content is,
+// belongs to one hop, or is one that a proxy sets (Forwarded, X-Forwarded-*, Kelvin-*). '_' reads as '-', because many
+// programs see both as one name.
+[[nodiscard]] bool is_for_heads_only(std::string_view name);
 
 // Follows a chunked body without keeping it. Only the trailers are kept, until the reader is gone or used again.
 class ChunkReader {
@@ -99,8 +100,8 @@ class ChunkReader {
   // At most one piece of payload a call. Extensions are bounded by 1 KiB per chunk, trailers by 8
   // KiB and 128 fields; beyond: Refused.
   [[nodiscard]] Step feed(std::string_view bytes);
-  // Once Done: the fields after the last chunk, in order, held to the rules of a head's fields. Those that may not stand
-  // there are left out, so that what is passed on says nothing that a head would have to say. The views live as
+  // Once Done: the fields after the last chunk, in order, held to the rules of a head's fields. Those that are for
+  // heads only are left out, so that what is passed on says nothing that a head would have to say. The views live as
   // long as the reader, and survive its move.
   [[nodiscard]] std::span<const Field> trailers() const;
 
@@ -123,6 +124,7 @@ class ChunkReader {
     LastLf,
     Done
   };
+  std::size_t take_plain(std::string_view bytes);
   std::string_view read_framing(char byte);
   std::string_view read_trailer(char byte);
   std::string_view keep_trailer(char byte);

@@ -33,6 +33,15 @@ std::size_t utf8_length(std::string_view text) {
   return length;
 }
 
+// A field that only a head may say is for everybody, whatever Connection says: a client could else take away what
+// another server in front of this one has set.
+bool is_named_by_connection(const Head& head, std::string_view name) {
+  if (is_for_heads_only(name)) return false;
+  for (const Field& field : head.fields)
+    if (same_name(field.name, "connection") && list_has(field.value, name)) return true;
+  return false;
+}
+
 }  // namespace
 
 void append_status_line(std::string& out, int status) {
@@ -90,6 +99,9 @@ bool is_hop_by_hop(const Head& head, std::string_view name) {
     case 10:
       if (same_name(name, "connection") || same_name(name, "keep-alive")) return true;
       break;
+    case 14:
+      if (same_name(name, "http2-settings")) return true;
+      break;
     case 16:
       if (same_name(name, "proxy-connection")) return true;
       break;
@@ -99,11 +111,7 @@ bool is_hop_by_hop(const Head& head, std::string_view name) {
     default:
       break;
   }
-  for (const Field& field : head.fields)
-    if (field.name.size() == 10 && same_name(field.name, "connection") &&
-        list_has(field.value, name))
-      return true;
-  return false;
+  return head.names_fields && is_named_by_connection(head, name);
 }
 
 void append_json_text(std::string& out, std::string_view text) {

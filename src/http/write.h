@@ -26,9 +26,9 @@ inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 // The last chunk, with the trailers behind it.
 void append_last_chunk(std::string& out, std::span<const Field> trailers);
 
-// Whether a proxy must keep this field to itself (RFC 9110 7.6.1): Connection, what Connection
-// names, and the fixed set (Keep-Alive, Proxy-Connection, TE, Trailer stays, Transfer-Encoding,
-// Upgrade).
+// Whether a proxy must keep this field to itself (RFC 9110 7.6.1): Connection and its fixed company (HTTP2-Settings,
+// Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade; Trailer stays), and what Connection names unless it is
+// for heads only.
 [[nodiscard]] bool is_hop_by_hop(const Head& head, std::string_view name);
 
 // The text of a JSON string without its quotes; bytes that are not UTF-8 become U+FFFD.

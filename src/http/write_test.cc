@@ -36,6 +36,21 @@ TEST(HeadWriter, KnowsWhatStaysOnOneHop) {
   EXPECT_FALSE(is_hop_by_hop(head, "Content-Type"));
 }
 
+TEST(HeadWriter, LetsConnectionTakeAwayOnlyWhatItMay) {
+  const std::string bytes =
+      "GET / HTTP/1.1\r\nHost: a\r\nConnection: Host, X-Forwarded-For, authorization, cookie, "
+      "X_Forwarded_Host,"
+      " Content-Length, X-Mine\r\nX-Mine: 1\r\n\r\n";
+  RequestHead head;
+  ASSERT_EQ(parse_request(bytes, {}, head).parsed, Parsed::Done);
+  EXPECT_TRUE(head.names_fields);
+  for (const char* name : {"Host", "X-Forwarded-For", "Authorization", "Cookie", "X_Forwarded_Host",
+                           "Content-Length", "Content-Type"})
+    EXPECT_FALSE(is_hop_by_hop(head, name)) << name;
+  EXPECT_TRUE(is_hop_by_hop(head, "x-mine"));
+  EXPECT_TRUE(is_hop_by_hop(head, "HTTP2-Settings"));
+}
+
 TEST(JsonText, EscapesAndMends) {
   std::string out;
   append_json_text(out, "a\"b\\c\n\x01 \xc3\xa9 \xff \xed\xa0\x80");
