@@ -130,6 +130,7 @@ Status Platform::Parts::open_gateway(const PlatformOptions& options) {
                         .random = {.state = epoch}});
   gateway::GatewayOptions gateway_options{.listening = {{.fd = listening.get()}},
                                           .loops = loops_of_this_machine(),
+                                          .limits = options.limits,
                                           .is_open = is_loopback(listen),
                                           .epoch = epoch,
                                           .request_log = options.request_log};

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "gateway/limits.h"
 #include "obs/log.h"
 
 namespace kelvin::cli {
@@ -20,7 +21,8 @@ struct PlatformOptions {
   std::string listen = "127.0.0.1:27315";  // host:port; port 0 takes a free one
   std::optional<std::uint32_t> cpu_slots;  // absent: one per core
   std::string request_log;                 // empty: none
-  std::string program;                     // path of this very binary, for the keeper
+  gateway::GatewayLimits limits;
+  std::string program;  // path of this very binary, for the keeper
   // Where an app's program is looked for when it is deployed, and the PATH of its replicas. Empty: the system's folders.
   std::string search_path;
 };

@@ -7,8 +7,10 @@
 #include <csignal>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/address.h"
+#include "cli/limit_options.h"
 #include "cli/platform.h"
 #include "cli/session.h"
 #include "cli/verb.h"
@@ -25,6 +27,8 @@ constexpr Duration kPatience = 60s;
 struct ServeWanted {
   PlatformOptions platform;
   std::optional<std::uint32_t> slots;
+  std::vector<std::string> limits;
+  bool prints_limits = false;
   bool keeps_replicas = false;
 };
 
@@ -71,8 +75,19 @@ void let_signals_kill() {
   (void)::pthread_sigmask(SIG_UNBLOCK, &both, nullptr);
 }
 
+ExitCode show_limits(Session& session, const gateway::GatewayLimits& limits) {
+  if (session.wants_json())
+    session.print_json(write_limits(limits));
+  else
+    session.print(render_limits(limits, session.page()));
+  return ExitCode::Ok;
+}
+
 ExitCode serve(Session& session, const ServeWanted& wanted) {
   const Surroundings& here = session.surroundings();
+  const Attempt<gateway::GatewayLimits> limits = read_limits(wanted.limits, here.variable);
+  if (!limits) return session.fail(limits.error());
+  if (wanted.prints_limits) return show_limits(session, *limits);
   const Result<os::SignalFd> signals = os::SignalFd::create({SIGTERM, SIGINT});
   if (!signals) return session.fail(failure_of(signals.error()));
   std::signal(SIGPIPE, SIG_IGN);
@@ -81,6 +96,7 @@ ExitCode serve(Session& session, const ServeWanted& wanted) {
   obs::Log log({.fd = 2, .unix_ms = os::unix_now_ms});
   PlatformOptions options = wanted.platform;
   options.cpu_slots = wanted.slots;
+  options.limits = *limits;
   options.data =
       find_data_folder({.server = {}, .data = options.data}, {here.variable, here.is_root});
   options.program = own_program();
@@ -123,6 +139,13 @@ void add_serve(Cli& cli) {
                                     .value = "FILE",
                                     .summary = "one JSON line per request",
                                     .into = &wanted->platform.request_log},
+                                   {.names = "--limit",
+                                    .value = "NAME=VALUE",
+                                    .summary = "set a limit of the gateway",
+                                    .into = &wanted->limits},
+                                   {.names = "--limits",
+                                    .summary = "print the limits instead of serving",
+                                    .into = &wanted->prints_limits},
                                    {.names = "--keep-replicas",
                                     .summary = "leave the replicas to the next serve at the end",
                                     .into = &wanted->keeps_replicas}},

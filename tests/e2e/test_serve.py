@@ -109,3 +109,23 @@ def test_a_data_folder_that_replicas_may_not_enter_is_named(serve, tmp_path):
     tmp_path.chmod(0o700)
     run = run_serve(serve, "--listen", "127.0.0.1:0", data=tmp_path / "data")
     assert run.returncode == 1 and "chmod" in run.stderr
+
+
+def test_limits_are_printed_with_their_answers(serve):
+    run = run_serve(serve, "--limits", "--json", "--limit", "header-bytes=1KiB")
+    assert run.returncode == 0
+    limits = {row["name"]: row for row in json.loads(run.stdout)["limits"]}
+    assert (limits["header-bytes"]["value"], limits["header-bytes"]["default"]) == ("1KiB", "32KiB")
+    assert "431" in limits["header-bytes"]["answer"]
+    assert "header-bytes" in run_serve(serve, "--limits").stdout
+
+
+def test_a_limit_that_does_not_exist_is_refused_with_the_nearest(serve):
+    run = run_serve(serve, "--limit", "header-byte=1KiB")
+    assert run.returncode == 2 and "did you mean header-bytes?" in run.stderr
+
+
+def test_a_limit_that_was_set_holds(make_serve):
+    serve = make_serve(options=["--limit", "header-bytes=1KiB"])
+    assert serve.get("/healthz", headers={"X-Short": "a" * 100}).status == 200
+    assert serve.get("/healthz", headers={"X-Long": "a" * 2000}).status == 431
