@@ -53,6 +53,7 @@ constexpr std::array<std::string_view, 25> kGpuKinds{
     "rtx-a6000", "rtx-6000-ada", "t4",       "v100"};
 constexpr std::array<std::string_view, 4> kReservedVariables{"HOME", "PATH", "PORT", "TMPDIR"};
 constexpr std::array<std::string_view, 2> kParkWords{"auto", "never"};
+constexpr std::array<std::string_view, 2> kProtocols{"http1", "h2c"};
 
 struct UrgencyWord {
   std::string_view word;
@@ -72,6 +73,7 @@ const AppReader::Key AppReader::kAppKeys[] = {
     {"cpu", &AppReader::read_cpu},
     {"memory", &AppReader::read_memory},
     {"port", &AppReader::read_port},
+    {"protocol", &AppReader::read_protocol},
     {"ready", &AppReader::read_ready},
     {"alive", &AppReader::read_alive},
     {"env", &AppReader::read_env},
@@ -104,6 +106,7 @@ tl::expected<ParsedApp, std::vector<Complaint>> AppReader::read(const Node& root
   read_map(root, {.prefix = "", .keys = kAppKeys});
   check_required(root);
   check_model_use();
+  check_probes();
   check_scale();
   check_needs();
   std::vector<Complaint> complaints = std::move(reader_).take_complaints(limits_.complaints_max);
@@ -468,6 +471,15 @@ std::optional<std::string> AppReader::read_path(const Node& value, std::string_v
   return std::nullopt;
 }
 
+void AppReader::read_protocol(const Node& value) {
+  // Nearest in letters would be http1, which is not what these mean.
+  for (const std::string_view meant : {"h2", "http2", "http/2", "grpc"})
+    if (value.kind == Node::Kind::Scalar && value.text == meant)
+      return reader_.reject(value, "protocol", join(kProtocols), "did you mean 'h2c'?");
+  const std::optional<std::string> word = reader_.read_word(value, "protocol", kProtocols);
+  if (word) app_.spec.protocol = *word == "h2c" ? model::Protocol::H2c : model::Protocol::Http1;
+}
+
 void AppReader::read_ready(const Node& value) {
   if (auto path = read_path(value, "ready")) app_.spec.ready_path = *std::move(path);
 }
@@ -672,6 +684,23 @@ void AppReader::check_model_use() {
          .expected = "a model key",
          .message = "command uses {model}, but the file has no model; add model: PATH"});
     return;
+  }
+}
+
+// Both are asked by HTTP/1.1, which such an app does not speak.
+void AppReader::check_probes() {
+  if (app_.spec.protocol != model::Protocol::H2c) return;
+  for (const std::string_view key : {"ready", "alive"}) {
+    if (!app_.positions.contains(std::string(key))) continue;
+    const Position at = position_of(key);
+    reader_.complain(
+        {.line = at.line,
+         .column = at.column,
+         .found = std::string(key),
+         .expected = "no " + std::string(key) + ", or protocol: http1",
+         .message = std::string(key) +
+                    " is asked by HTTP/1.1, which an app of protocol: h2c does not "
+                    "speak; leave it out: such an app is ready when its port accepts"});
   }
 }
 

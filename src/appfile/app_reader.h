@@ -50,6 +50,7 @@ class AppReader {
   void read_cpu(const Node& value);
   void read_memory(const Node& value);
   void read_port(const Node& value);
+  void read_protocol(const Node& value);
   void read_ready(const Node& value);
   void read_alive(const Node& value);
   void read_env(const Node& value);
@@ -84,6 +85,7 @@ class AppReader {
   // What only shows when all keys are read.
   void check_required(const Node& root);
   void check_model_use();
+  void check_probes();
   void check_scale();
   void check_needs();
   Position position_of(std::string_view key) const;

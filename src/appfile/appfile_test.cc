@@ -55,6 +55,7 @@ gpu: none
 cpu: 2
 memory: 2GiB
 port: auto
+protocol: http1
 ready: /health
 alive: /alive
 env: {LOG_LEVEL: info, N: 4, EMPTY: ""}
@@ -194,6 +195,12 @@ TEST(AppFile, RefusesWrongNumbersTimesAndWords) {
        "3:18: scale.urgency is '0.0001'; expected batch, balanced, interactive, strict, or a "
        "number from 0 to 10000; "
        "write at most three decimals"},
+      {"protocol: http2\n",
+       "3:11: protocol is 'http2'; expected http1 or h2c; did you mean 'h2c'?"},
+      {"protocol: h2c\nready: /\n",
+       "4:8: ready is asked by HTTP/1.1, which an app of protocol: h2c does not speak; leave it "
+       "out: "
+       "such an app is ready when its port accepts"},
       {"park: sometimes\n", "3:7: park is 'sometimes'; expected auto or never"},
       {"park: nevr\n", "3:7: park is 'nevr'; expected auto or never; did you mean 'never'?"},
       {"start: {progress: 60}\n",
@@ -287,13 +294,13 @@ TEST(AppFile, RefusesWrongKeys) {
       {"concurrency: 4\n", "3:1: unknown key 'concurrency'; it belongs under scale"},
       {"volumes: [a]\n",
        "3:1: unknown key 'volumes'; known keys are name, command, image, model, gpu, cpu, memory, "
-       "port, ready, alive, "
+       "port, protocol, ready, alive, "
        "env, secrets, scale, park, served_model, start, timeout, queue, cors or affinity"},
       {"name: b\n", "3:1: key 'name' stands twice; the first is on line 1"},
       {"[a]: b\n", "3:1: a key is a word, but here stands a list"},
       {"<<: {a: b}\n",
        "3:1: unknown key '<<'; known keys are name, command, image, model, gpu, cpu, memory, port, "
-       "ready, alive, env, "
+       "protocol, ready, alive, env, "
        "secrets, scale, park, served_model, start, timeout, queue, cors or affinity"},
   };
   expect_single_complaints(table);
@@ -339,6 +346,11 @@ TEST(AppFile, RefusesWrongCommandsAndNames) {
 
 TEST(AppFile, AcceptsAModelThatTheCommandDoesNotName) {
   EXPECT_EQ(spec_of(with_head("model: x\n")).model, "x");
+}
+
+TEST(AppFile, SpeaksHttp1UnlessToldOtherwise) {
+  EXPECT_EQ(spec_of(kHead).protocol, model::Protocol::Http1);
+  EXPECT_EQ(spec_of(with_head("protocol: h2c\n")).protocol, model::Protocol::H2c);
 }
 
 TEST(AppFile, RunsOneReplicaOnAFixedPort) {

@@ -18,8 +18,9 @@ struct RouteReplica {
   RevisionId revision;
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
-  std::uint32_t slots = 1;  // requests at once
-  std::uint16_t port = 0;   // on 127.0.0.1
+  std::uint32_t slots = 1;              // requests at once
+  std::uint16_t port = 0;               // on 127.0.0.1
+  Protocol protocol = Protocol::Http1;  // of its own revision
 };
 
 // Why the app takes no requests just now.

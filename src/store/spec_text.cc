@@ -76,6 +76,9 @@ model::AppSpec to_spec(const Json& from) {
   }
   read(from, "memory_bytes", spec.memory);
   read(from, "fixed_port", spec.fixed_port);
+  bool speaks_h2c = false;
+  read(from, "speaks_h2c", speaks_h2c);
+  spec.protocol = speaks_h2c ? model::Protocol::H2c : model::Protocol::Http1;
   read(from, "ready_path", spec.ready_path);
   read(from, "alive_path", spec.alive_path);
   const Json& scale = part(from, "scale");
@@ -110,6 +113,7 @@ std::string to_stored_text(const model::AppSpec& spec) {
       {"needs", needs},
       {"memory_bytes", spec.memory.count},
       {"fixed_port", spec.fixed_port},
+      {"speaks_h2c", spec.protocol == model::Protocol::H2c},
       {"ready_path", spec.ready_path},
       {"alive_path", spec.alive_path},
       {"scale",

@@ -14,6 +14,7 @@ model::AppSpec full_spec() {
   spec.needs = {{.kind = "h100", .count = 2}, {.kind = "any", .count = 1, .memory_each = 24_GiB}};
   spec.memory = 2_GiB;
   spec.fixed_port = 8080;
+  spec.protocol = model::Protocol::H2c;
   spec.ready_path = "/health";
   spec.alive_path = "/alive";
   spec.scale = {.replicas_min = 1, .replicas_max = 7, .concurrency = 3, .urgency_milli = 1500};

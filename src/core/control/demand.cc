@@ -176,7 +176,8 @@ void hand_over(Step& step, App& app, Replica& replica, Lane lane) {
                                         .slot = replica.slot,
                                         .generation = replica.generation,
                                         .slots = slots_of(replica),
-                                        .port = replica.port},
+                                        .port = replica.port,
+                                        .protocol = replica.revision->spec.protocol},
                             .woke_from = woke_from,
                             .stages = stages_of(replica, waiting.arrived, step.now)});
   decide(step, {app.id, replica.id, waiting.request}, "serve",

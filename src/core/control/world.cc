@@ -150,7 +150,8 @@ void publish_route(Step& step, const App& app) {
                               .slot = replica.slot,
                               .generation = replica.generation,
                               .slots = slots_of(replica),
-                              .port = replica.port});
+                              .port = replica.port,
+                              .protocol = replica.revision->spec.protocol});
   }
   step.emit(model::RouteChanged{std::move(route)});
 }
