@@ -9,21 +9,24 @@ namespace kelvin::gateway {
 
 void BusyBook::count(Page& page, Instant at) {
   page.entry.request_time += (at - page.counted_to) * page.running;
+  page.entry.low_time += (at - page.counted_to) * page.running_low;
   page.counted_to = at;
 }
 
-void BusyBook::begin(ReplicaId replica, Instant at) {
+void BusyBook::begin(ReplicaId replica, Instant at, bool is_low) {
   Page& page = pages_[replica];
   count(page, at);
+  if (is_low) ++page.running_low;
   if (page.running++ == 0) page.since = at;
 }
 
-void BusyBook::end(ReplicaId replica, Instant at, bool is_answered) {
+void BusyBook::end(ReplicaId replica, Instant at, Ending ending) {
   const auto found = pages_.find(replica);
   KELVIN_CHECK(found != pages_.end() && found->second.running > 0);
   Page& page = found->second;
   count(page, at);
-  if (is_answered) ++page.entry.answered;
+  if (ending.is_answered) ++page.entry.answered;
+  if (ending.is_low) --page.running_low;
   if (--page.running > 0) return;
   auto& spans = page.entry.spans;
   if (!spans.empty() && spans.back().to == page.since)

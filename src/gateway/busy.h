@@ -20,9 +20,14 @@ namespace kelvin::gateway {
 // Moments must come in ascending order.
 class BusyBook {
  public:
-  void begin(ReplicaId replica, Instant at);
-  // `is_answered`: the reply's head came from the replica.
-  void end(ReplicaId replica, Instant at, bool is_answered);
+  // `is_low`: it is of low priority; the same must be said at its end.
+  void begin(ReplicaId replica, Instant at, bool is_low = false);
+  // How a request ended. `is_answered`: its reply's head came from the replica.
+  struct Ending {
+    bool is_answered = false;
+    bool is_low = false;
+  };
+  void end(ReplicaId replica, Instant at, Ending ending);
 
   bool has_something() const { return !pages_.empty(); }
   // Everything since the last report, up to `now`.
@@ -31,8 +36,9 @@ class BusyBook {
  private:
   struct Page {
     std::uint32_t running = 0;
-    Instant since;       // of the open span; meaningful while running > 0
-    Instant counted_to;  // how far request_time goes
+    std::uint32_t running_low = 0;  // among them
+    Instant since;                  // of the open span; meaningful while running > 0
+    Instant counted_to;             // how far request_time goes
     model::BusyEntry entry;
   };
   static void count(Page& page, Instant at);

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/affinity.h"
 #include "gateway/destination.h"
 #include "gateway/downstream.h"
 #include "gateway/heads.h"
@@ -20,6 +21,7 @@
 #include "gateway/openai_body.h"
 #include "gateway/timers.h"
 #include "gateway/upstream.h"
+#include "gateway/wishes.h"
 #include "model/effect.h"
 
 namespace kelvin::gateway {
@@ -99,6 +101,10 @@ class Exchange {
                           std::string_view prefix);
 
   // --- exchange_slot.cc: a slot, and a connection to the replica it belongs to ---
+  bool read_wishes_of(const http::RequestHead& head);
+  void draw_place(const http::RequestHead& head, BodyStart body);
+  bool waits_for_parked() const;
+  bool is_low() const { return s_.wishes.priority == model::Priority::Low; }
   void seek_slot();
   bool try_slot();
   void wait_for_slot();
@@ -147,8 +153,12 @@ class Exchange {
     bool is_head = false;     // its method is HEAD
     bool is_waiting = false;  // counted in the app's gate
     bool wants_tunnel = false;
-    std::string allowed_origin;  // cross-origin, allowed by cors
-    std::string raw_head;        // under /v1, until the body is there
+    std::uint32_t key_weight = 1;
+    Wishes wishes;
+    std::optional<std::uint64_t> affinity;  // hash by the app's rule
+    RevisionId revision;                    // its share of split traffic; 0: any
+    std::string allowed_origin;             // cross-origin, allowed by cors
+    std::string raw_head;                   // under /v1, until the body is there
     RequestBody body;
     bool body_is_over = true;   // its last piece has been taken from the client
     bool end_is_given = false;  // it has been given to the replica's side, or is kept for it

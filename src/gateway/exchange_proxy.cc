@@ -130,7 +130,7 @@ bool Exchange::note_sent(const Sent& sent, Instant at) {
   if (sent.bytes > 0 && !e.any_byte_sent) {
     e.any_byte_sent = true;
     e.first_byte_sent = at;
-    if (e.replica.id) loop_.busy().begin(e.replica.id, at);
+    if (e.replica.id) loop_.busy().begin(e.replica.id, at, is_low());
   }
   if (sent.io == Io::Done) return true;
   if (sent.io == Io::Blocked) return false;
@@ -165,8 +165,10 @@ void Exchange::on_reply_head(const http::ResponseHead& head, BodyOut body) {
   }
   const std::string id = model::to_text(e.id);
   const std::string timing = timing_text(e.stages, loop_.clock_now() - e.first_byte_sent);
+  const std::string replica = e.replica.id ? model::to_text(e.replica.id) : std::string();
   downstream_.send_head(head, {.request_id = id,
                                .server_timing = timing,
+                               .replica = replica,
                                .cold_start = cold_start_word(e.woke_from),
                                .allowed_origin = e.allowed_origin,
                                .body = body});

@@ -178,7 +178,10 @@ bool Exchange::is_admitted(const http::RequestHead& head, std::string_view name)
   }
   e.removes_authorization = answer.takes_key;
   if (answer.is_cross_origin) e.allowed_origin = question.caller.origin;
-  if (shown.key != nullptr) e.key = shown.key->id;
+  if (shown.key != nullptr) {
+    e.key = shown.key->id;
+    e.key_weight = shown.key->weight;
+  }
   return true;
 }
 
@@ -227,7 +230,9 @@ void Exchange::route_to_app(const http::RequestHead& head, Destination to) {
     }
   }
   if (reply_preflight(head, e.app.get())) return;
-  if (!is_admitted(head, to.name)) return;
+  if (!is_admitted(head, to.name) || !read_wishes_of(head)) return;
+  // What has come of the body is not looked at yet: only a body under /v1 has a prompt.
+  draw_place(head, {.is_whole = !e.body.exists});
   e.body_form = form_of(e.body);
   std::string path;
   if (to.path.empty() || to.path.front() == '?') path = "/" + std::string(to.path);
@@ -363,7 +368,10 @@ void Exchange::finish_openai() {
   const Shown shown = judge_bearer(loop_.keys(), bearer_of(value_of(head, "Authorization")));
   e.app = loop_.routes().find(shown.key == nullptr ? std::string_view() : shown.key->workspace,
                               field.model);
-  if (!is_admitted(head, field.model)) return;
+  if (!is_admitted(head, field.model) || !read_wishes_of(head)) return;
+  draw_place(head, {.bytes = field.is_json ? std::string_view(e.held) : std::string_view(),
+                    .is_json = field.is_json,
+                    .is_whole = true});
   const std::string& served = e.app->route.served_model;
   if (!served.empty() && served != field.model) {
     const std::string text = model_text(field, served);

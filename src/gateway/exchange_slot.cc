@@ -4,6 +4,7 @@
 // whoever gives one back first gives it and then looks at `waiting`. Whichever comes second sees the other: either the
 // second try takes the slot, or the giver tells control, which has or gets the Demand. The fences make the two writes
 // visible before the two reads.
+#include <algorithm>
 #include <atomic>
 
 #include "core/admit/admit.h"
@@ -14,10 +15,36 @@
 
 namespace kelvin::gateway {
 
+// What the request asks for its own wait. False: refused.
+bool Exchange::read_wishes_of(const http::RequestHead& head) {
+  auto wishes = read_wishes(head);
+  if (!wishes) {
+    refuse(wishes.error());
+    return false;
+  }
+  s_.wishes = *wishes;
+  return true;
+}
+
+// Where it belongs among the app's replicas; the same for every try.
+void Exchange::draw_place(const http::RequestHead& head, BodyStart body) {
+  const model::Route& route = s_.app->route;
+  s_.affinity = affinity_of(route.affinity, head, body);
+  s_.revision = route::draw_revision(route.shares, s_.affinity, loop_.random());
+}
+
+// The replica that it asks for by name is parked and will be woken for it, whoever else has room.
+bool Exchange::waits_for_parked() const {
+  const auto& parked = s_.app->route.parked;
+  return s_.wishes.replica && !is_low() &&
+         std::find(parked.begin(), parked.end(), s_.wishes.replica) != parked.end();
+}
+
 void Exchange::seek_slot() {
   const AppGate& gate = *s_.app->gate;
   // Who waits already comes first.
-  if (gate.waiting.load(std::memory_order_acquire) == 0 && try_slot()) return;
+  const bool may_try = gate.waiting.load(std::memory_order_acquire) == 0 && !waits_for_parked();
+  if (may_try && try_slot()) return;
   wait_for_slot();
 }
 
@@ -31,9 +58,15 @@ bool Exchange::try_slot() {
     const os::SlotWord word = slots.read(replica.slot);
     const bool is_open =
         !word.is_closed && word.generation == replica.generation && replica.id != s_.avoid;
-    loads.push_back({.in_flight = word.in_flight, .slots = replica.slots, .is_open = is_open});
+    loads.push_back({.in_flight = word.in_flight,
+                     .slots = replica.slots,
+                     .is_open = is_open,
+                     .id = replica.id,
+                     .revision = replica.revision});
   }
-  for (const std::uint32_t index : route::pick(loads, loop_.random())) {
+  const route::Wish wish{
+      .affinity = s_.affinity, .wanted = s_.wishes.replica, .revision = s_.revision};
+  for (const std::uint32_t index : route::pick(loads, wish, loop_.random())) {
     const model::RouteReplica& replica = replicas[index];
     if (!slots.try_take({replica.slot, replica.generation}, replica.slots)) continue;
     leave_queue();
@@ -50,7 +83,7 @@ void Exchange::wait_for_slot() {
   e.is_waiting = true;
   Metrics::add(loop_.counts().requests_waiting);
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (before == 0 && try_slot()) return;
+  if (before == 0 && !waits_for_parked() && try_slot()) return;
   const admit::Question question{
       .surface = e.is_openai ? admit::Surface::OpenAi : admit::Surface::App,
       .name = e.app->route.name,
@@ -65,11 +98,18 @@ void Exchange::wait_for_slot() {
   }
   step_ = Step::Waiting;
   loop_.remember_waiting(e.id, *this);
-  loop_.shared().control->post(model::Demand{.request = e.id,
-                                             .app = e.app->route.app,
-                                             .loop = loop_.index(),
-                                             .key = e.key,
-                                             .arrived = e.arrived});
+  loop_.shared().control->post(model::Demand{
+      .request = e.id,
+      .app = e.app->route.app,
+      .loop = loop_.index(),
+      .key = e.key,
+      .key_weight = e.key_weight,
+      .priority = e.wishes.priority,
+      .arrived = e.arrived,
+      .deadline = e.wishes.deadline ? e.arrived + *e.wishes.deadline : Instant::never(),
+      .wanted_replica = e.wishes.replica,
+      .revision = e.revision,
+      .affinity = e.affinity});
 }
 
 void Exchange::leave_queue() {
@@ -178,7 +218,8 @@ void Exchange::give_slot_back(Instant at) {
 void Exchange::leave_replica(bool keeps) {
   State& e = s_;
   const Instant at = loop_.clock_now();
-  if (e.replica.id && e.any_byte_sent) loop_.busy().end(e.replica.id, at, e.head_is_done);
+  if (e.replica.id && e.any_byte_sent)
+    loop_.busy().end(e.replica.id, at, {.is_answered = e.head_is_done, .is_low = is_low()});
   if (upstream_ != nullptr) std::exchange(upstream_, nullptr)->leave(keeps);
   e.left_at = at;
   if (!e.replica.id) return;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "gateway/wishes.h"
 #include "http/write.h"
 #include "model/replica.h"
 
@@ -49,7 +50,7 @@ bool is_replaced_in_request(std::string_view name) {
 bool is_replaced_in_reply(std::string_view name, const ReplyNotes& notes) {
   switch (name.size()) {
     case 14:
-      return reads_as(name, "content-length");
+      return reads_as(name, "content-length") || reads_as(name, "kelvin-replica");
     case 17:
       return reads_as(name, "kelvin-request-id") || reads_as(name, "kelvin-cold-start");
     case 27:
@@ -112,7 +113,9 @@ void append_forwarded_head(std::string& out, const http::RequestHead& head,
   http::append_request_line(out, head.method, forwarding.path);
   http::append_field(out, "Host", head.host.empty() ? "localhost" : head.host);
   for (const http::Field& field : head.fields) {
-    if (is_replaced_in_request(field.name) || http::is_hop_by_hop(head, field.name)) continue;
+    if (is_replaced_in_request(field.name) || is_wish(field.name) ||
+        http::is_hop_by_hop(head, field.name))
+      continue;
     if (forwarding.removes_authorization && reads_as(field.name, "authorization")) continue;
     http::append_field(out, field.name, field.value);
   }
@@ -153,6 +156,7 @@ void append_reply_head(std::string& out, const http::ResponseHead& head, const R
     http::append_field(out, "Content-Length", *head.content_length);
   http::append_field(out, "Kelvin-Request-Id", notes.request_id);
   http::append_field(out, "Server-Timing", notes.server_timing);
+  if (!notes.replica.empty()) http::append_field(out, "Kelvin-Replica", notes.replica);
   if (!notes.cold_start.empty()) http::append_field(out, "Kelvin-Cold-Start", notes.cold_start);
   if (!notes.allowed_origin.empty()) {
     http::append_field(out, "Access-Control-Allow-Origin", notes.allowed_origin);
@@ -183,6 +187,7 @@ void append_reply_fields(std::vector<http::Field>& fields, std::string& length,
   }
   fields.push_back({"kelvin-request-id", notes.request_id});
   fields.push_back({"server-timing", notes.server_timing});
+  if (!notes.replica.empty()) fields.push_back({"kelvin-replica", notes.replica});
   if (!notes.cold_start.empty()) fields.push_back({"kelvin-cold-start", notes.cold_start});
   if (notes.allowed_origin.empty()) return;
   fields.push_back({"access-control-allow-origin", notes.allowed_origin});

@@ -37,6 +37,7 @@ void append_forwarded_head(std::string& out, const http::RequestHead& head,
 struct ReplyNotes {
   std::string_view request_id;
   std::string_view server_timing;
+  std::string_view replica;         // by which it can be asked for again; empty: none
   std::string_view cold_start;      // "cold", "parked", or empty
   std::string_view allowed_origin;  // of a cross-origin request that cors allows, or empty
   BodyOut body;

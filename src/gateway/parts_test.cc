@@ -76,7 +76,7 @@ TEST(BusyBook, MergesOverlapsAndCutsAtReports) {
   EXPECT_FALSE(book.has_something());
   book.begin(one, {100});
   book.begin(one, {150});
-  book.end(one, {200}, true);
+  book.end(one, {200}, {.is_answered = true});
   model::BusyMeasured report = book.report(3, {250});
   EXPECT_EQ(report.loop, 3u);
   EXPECT_EQ(report.complete_up_to, Instant{250});
@@ -84,11 +84,11 @@ TEST(BusyBook, MergesOverlapsAndCutsAtReports) {
   EXPECT_EQ(report.entries[0].spans, (std::vector<Span>{{{100}, {250}}}));
   EXPECT_EQ(report.entries[0].request_time, Duration(200));
   EXPECT_EQ(report.entries[0].answered, 1u);
-  book.end(one, {300}, false);
+  book.end(one, {300}, {.is_answered = false});
   book.begin(one, {310});
-  book.end(one, {310}, true);
+  book.end(one, {310}, {.is_answered = true});
   book.begin(one, {320});
-  book.end(one, {330}, true);
+  book.end(one, {330}, {.is_answered = true});
   report = book.report(3, {400});
   ASSERT_EQ(report.entries.size(), 1u);
   EXPECT_EQ(report.entries[0].spans, (std::vector<Span>{{{250}, {300}}, {{320}, {330}}}));

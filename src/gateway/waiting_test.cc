@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "gateway/testbed.h"
+#include "model/ids.h"
 
 namespace kelvin::gateway::testbed {
 namespace {
@@ -146,6 +147,70 @@ TEST(Waiting, LeavesTheBodyInTheSocket) {
     if (now == 0) bed.settle();
   }
   EXPECT_LT(sent, 50'000'000u);
+}
+
+TEST(Wishes, GoWithTheDemandAndNotToTheReplica) {
+  Testbed bed;
+  ScriptedReplica replica;
+  bed.set_app("echo", {});
+  Wire client = bed.connect();
+  client.send(get("/", "echo.localhost",
+                  "Kelvin-Priority: low\r\nKelvin-Deadline: 30s\r\nKelvin-Replica: r3-17\r\n"));
+  const auto demand = bed.control.next<model::Demand>();
+  EXPECT_EQ(demand.priority, model::Priority::Low);
+  EXPECT_EQ(demand.deadline, demand.arrived + 30s);
+  EXPECT_TRUE(demand.wanted_replica);
+  bed.hand_over(demand, bed.open_replica(1, replica.port()));
+  Wire upstream = replica.accept();
+  const std::string request = upstream.read_request();
+  EXPECT_EQ(request.find("Kelvin-Priority"), std::string::npos) << request;
+  EXPECT_EQ(request.find("Kelvin-Deadline"), std::string::npos) << request;
+  EXPECT_EQ(request.find("Kelvin-Replica"), std::string::npos) << request;
+  upstream.send(ok("done", "Kelvin-Replica: forged\r\n"));
+  EXPECT_EQ(shape_of(client.read_reply().field("Kelvin-Replica")), "r#-#");
+  Wire odd = bed.connect();
+  odd.send(get("/", "echo.localhost", "Kelvin-Priority: urgent\r\n"));
+  EXPECT_EQ(odd.read_reply().status, 400);
+}
+
+TEST(Wishes, ForAParkedReplicaAreWaitedFor) {
+  Testbed bed;
+  ScriptedReplica ready;
+  ScriptedReplica parked;
+  model::Route route{.app = AppId{1}, .name = "echo"};
+  route.replicas = {bed.open_replica(1, ready.port())};
+  const model::RouteReplica second = bed.open_replica(2, parked.port());
+  route.parked = {second.id};
+  bed.set_route(route);
+  Wire client = bed.connect();
+  client.send(get("/", "echo.localhost", "Kelvin-Replica: " + model::to_text(second.id) + "\r\n"));
+  const auto demand = bed.control.next<model::Demand>();
+  EXPECT_EQ(demand.wanted_replica, second.id);
+  bed.hand_over(demand, second, model::Temperature::Parked);
+  Wire upstream = parked.accept();
+  upstream.read_request();
+  upstream.send(ok("woken"));
+  EXPECT_EQ(client.read_reply().body, "woken");
+}
+
+TEST(SplitTraffic, GoesToTheRevisionThatIsDrawn) {
+  Testbed bed;
+  ScriptedReplica old_one;
+  ScriptedReplica new_one;
+  model::Route route{.app = AppId{1}, .name = "echo"};
+  route.replicas = {bed.open_replica(1, old_one.port()), bed.open_replica(2, new_one.port())};
+  route.replicas[0].revision = RevisionId{1};
+  route.replicas[1].revision = RevisionId{2};
+  route.shares = {{.revision = RevisionId{2}, .percent = 100}};
+  bed.set_route(route);
+  for (int i = 0; i < 8; ++i) {
+    Wire client = bed.connect();
+    client.send(get("/"));
+    Wire upstream = new_one.accept();
+    upstream.read_request();
+    upstream.send(ok("new", "Connection: close\r\n"));
+    EXPECT_EQ(client.read_reply().body, "new");
+  }
 }
 
 TEST(Draining, IsToldWhenTheLastSlotComesBack) {
