@@ -133,9 +133,10 @@ Status Platform::Parts::open_gateway(const PlatformOptions& options) {
                                           .limits = options.limits,
                                           .is_open = is_loopback(listen),
                                           .epoch = epoch,
-                                          .request_log = options.request_log};
+                                          .records = options.records};
+  gateway_options.records.traces.version = KELVIN_VERSION;
   const gateway::GatewayPorts outside{
-      .control = shell.get(), .slots = &*slots, .management = &door, .clock = &clock};
+      .control = shell.get(), .slots = &*slots, .management = &door, .clock = &clock, .log = &log};
   KELVIN_TRY(gateway, gateway::Gateway::create(std::move(gateway_options), outside));
   return {};
 }
@@ -158,6 +159,10 @@ Status Platform::Parts::open_api() {
   options.nodes = [this] { return std::vector<model::Node>{cluster->node()}; };
   options.metric_sources = {
       [this](obs::MetricsWriter& page) { write_gateway_metrics(gateway->metrics(), page); },
+      [this](obs::MetricsWriter& page) { write_app_metrics(gateway->app_metrics(), page); },
+      [this](obs::MetricsWriter& page) {
+        write_record_metrics(gateway->access_log_figures(), gateway->trace_figures(), page);
+      },
       [this](obs::MetricsWriter& page) { write_usage_metrics(shell->usage_figures(), page); }};
   const api::ApiPorts outside{.control = *shell,
                               .store = *store,

@@ -1,7 +1,11 @@
 #include "cli/platform_metrics.h"
 
 #include <array>
+#include <cstddef>
 #include <string_view>
+#include <vector>
+
+#include "gateway/request_facts.h"
 
 namespace kelvin::cli {
 
@@ -10,7 +14,6 @@ namespace {
 using obs::MetricsWriter;
 using obs::MetricType;
 
-// The name after "kelvin_gateway_", and what it counts.
 struct Family {
   MetricType type;
   std::string_view name;
@@ -23,12 +26,127 @@ void write(const Family& family, MetricsWriter& page) {
   page.sample({}, family.value);
 }
 
+using gateway::AppSnapshot;
+using gateway::RouteLabel;
+using gateway::RouteSnapshot;
+using gateway::TimesSnapshot;
+
+constexpr std::array<std::string_view, 6> kClasses = {"left", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+// A histogram that was never fed is left out: most apps are called in one way only.
+void write_times(obs::Labels labels, const TimesSnapshot& times, MetricsWriter& page) {
+  if (times.count() == 0) return;
+  page.histogram(labels, {.bounds = gateway::kTimeBounds,
+                          .counts = times.counts,
+                          .sum = static_cast<double>(times.sum_ns) / 1e9});
+}
+
+// Calls `write(app, route, counts)` for every way in which an app was called.
+template <class Write>
+void for_each_route(const std::vector<AppSnapshot>& apps, const Write& write) {
+  for (const AppSnapshot& app : apps) {
+    for (std::size_t i = 0; i < app.routes.size(); ++i)
+      write(app, gateway::to_text(static_cast<RouteLabel>(i)), app.routes[i]);
+  }
+}
+
+void write_route_metrics(const std::vector<AppSnapshot>& apps, MetricsWriter& page) {
+  page.family(
+      MetricType::Counter, "kelvin_requests_total",
+      "Requests that ended, by class of status; left: the client went before a head was sent.");
+  for_each_route(apps,
+                 [&](const AppSnapshot& app, std::string_view route, const RouteSnapshot& of) {
+                   for (std::size_t i = 0; i < kClasses.size(); ++i) {
+                     if (of.by_class[i] == 0) continue;
+                     page.sample({{"workspace", app.workspace},
+                                  {"app", app.app},
+                                  {"route", route},
+                                  {"class", kClasses[i]}},
+                                 of.by_class[i]);
+                   }
+                 });
+  page.family(
+      MetricType::Counter, "kelvin_request_errors_total",
+      "Requests that failed; app: it answered 5xx, broken: its reply broke off, gateway: it "
+      "answered 5xx itself, client: it left before its reply was whole.");
+  for_each_route(
+      apps, [&](const AppSnapshot& app, std::string_view route, const RouteSnapshot& of) {
+        for (std::size_t i = 0; i < of.errors.size(); ++i) {
+          if (of.errors[i] == 0) continue;
+          page.sample({{"workspace", app.workspace},
+                       {"app", app.app},
+                       {"route", route},
+                       {"source", gateway::to_text(static_cast<gateway::ErrorSource>(i))}},
+                      of.errors[i]);
+        }
+      });
+  page.family(MetricType::Histogram, "kelvin_request_duration_seconds",
+              "From a request's head to its end, waiting included.");
+  for_each_route(apps,
+                 [&](const AppSnapshot& app, std::string_view route, const RouteSnapshot& of) {
+                   write_times({{"workspace", app.workspace}, {"app", app.app}, {"route", route}},
+                               of.duration, page);
+                 });
+}
+
 }  // namespace
 
+void write_app_metrics(const std::vector<AppSnapshot>& apps, MetricsWriter& page) {
+  write_route_metrics(apps, page);
+  page.family(MetricType::Histogram, "kelvin_queue_wait_seconds",
+              "From a request's head to its slot; of requests that never got one, to their end.");
+  for (const AppSnapshot& app : apps)
+    write_times({{"workspace", app.workspace}, {"app", app.app}}, app.queue_wait, page);
+  page.family(MetricType::Histogram, "kelvin_cold_start_seconds",
+              "From the head of a request that woke a replica to the first byte of its reply.");
+  for (const AppSnapshot& app : apps) {
+    write_times({{"workspace", app.workspace}, {"app", app.app}, {"woke_from", "cold"}},
+                app.from_cold, page);
+    write_times({{"workspace", app.workspace}, {"app", app.app}, {"woke_from", "parked"}},
+                app.from_parked, page);
+  }
+  page.family(MetricType::Counter, "kelvin_request_body_bytes_total",
+              "Bytes of bodies to replicas, counted when their request has ended.");
+  for (const AppSnapshot& app : apps)
+    page.sample({{"workspace", app.workspace}, {"app", app.app}}, app.request_bytes);
+  page.family(MetricType::Counter, "kelvin_reply_body_bytes_total",
+              "Bytes of bodies from replicas, counted when their request has ended.");
+  for (const AppSnapshot& app : apps)
+    page.sample({{"workspace", app.workspace}, {"app", app.app}}, app.reply_bytes);
+}
+
+void write_record_metrics(const gateway::AccessLogFigures& log, const gateway::TraceFigures& traces,
+                          MetricsWriter& page) {
+  const Family families[] = {
+      {MetricType::Counter, "kelvin_access_log_lines_total", "Lines written to the access log.",
+       log.lines_written},
+      {MetricType::Counter, "kelvin_access_log_rotations_total",
+       "Times that the access log was full and a fresh file was begun.", log.files_turned_over},
+      {MetricType::Counter, "kelvin_trace_requests_total", "Requests whose spans were sent.",
+       traces.requests_exported},
+      {MetricType::Counter, "kelvin_trace_spans_total", "Spans that the collector took.",
+       traces.spans_exported},
+      {MetricType::Counter, "kelvin_trace_spans_rejected_total",
+       "Spans that the collector took and threw away.", traces.spans_rejected},
+      {MetricType::Counter, "kelvin_trace_post_failures_total",
+       "Posts to the collector that failed.", traces.posts_failed},
+  };
+  for (const Family& family : families) write(family, page);
+  page.family(MetricType::Counter, "kelvin_access_log_lines_lost_total",
+              "Lines that are not in the access log; behind: its writer could not keep up, disk: "
+              "the disk did not take them.");
+  page.sample({{"why", "behind"}}, log.lines_dropped);
+  page.sample({{"why", "disk"}}, log.lines_failed);
+  page.family(MetricType::Counter, "kelvin_trace_requests_lost_total",
+              "Requests whose spans were not sent; behind: the queue was full, given_up: the "
+              "collector refused them or did not answer.");
+  page.sample({{"why", "behind"}}, traces.requests_dropped);
+  page.sample({{"why", "given_up"}}, traces.requests_given_up);
+}
+
 void write_gateway_metrics(const gateway::MetricsSnapshot& counts, MetricsWriter& page) {
-  constexpr std::array<std::string_view, 6> kClasses = {"left", "1xx", "2xx", "3xx", "4xx", "5xx"};
   page.family(MetricType::Counter, "kelvin_gateway_requests_total",
-              "Requests that ended, by class of status; left: the client went first.");
+              "Requests of all apps together, deleted ones too, by class of status.");
   for (std::size_t i = 0; i < kClasses.size(); ++i) {
     page.sample({{"class", kClasses[i]}}, counts.requests_by_class[i]);
   }

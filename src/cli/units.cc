@@ -119,4 +119,22 @@ std::optional<Duration> parse_duration(std::string_view text) {
   return std::chrono::milliseconds(count * unit_ms);
 }
 
+std::optional<std::uint32_t> parse_share(std::string_view text) {
+  constexpr std::uint32_t kWhole = 1'000'000;
+  const std::size_t point = text.find('.');
+  const std::string_view ones = text.substr(0, point);
+  if (ones != "0" && ones != "1") return std::nullopt;
+  std::uint32_t share = ones == "1" ? kWhole : 0;
+  if (point == std::string_view::npos) return share;
+  const std::string_view decimals = text.substr(point + 1);
+  if (decimals.empty() || decimals.size() > 6) return std::nullopt;
+  std::uint32_t worth = kWhole;
+  for (const char digit : decimals) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+    worth /= 10;
+    share += worth * static_cast<std::uint32_t>(digit - '0');
+  }
+  return share <= kWhole ? std::optional(share) : std::nullopt;
+}
+
 }  // namespace kelvin::cli

@@ -40,4 +40,7 @@ namespace kelvin::cli {
 // "250ms", "90s", "10m", "2h", "7d"; nullopt for anything else, and for what does not fit.
 [[nodiscard]] std::optional<Duration> parse_duration(std::string_view text);
 
+// A share between 0 and 1 with at most six decimals, "0.25", in millionths; nullopt for anything else.
+[[nodiscard]] std::optional<std::uint32_t> parse_share(std::string_view text);
+
 }  // namespace kelvin::cli

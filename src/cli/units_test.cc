@@ -77,5 +77,16 @@ TEST(Units, DurationsAreReadWithTheirUnit) {
   }
 }
 
+TEST(Share, IsBetweenZeroAndOne) {
+  EXPECT_EQ(parse_share("0"), 0u);
+  EXPECT_EQ(parse_share("1"), 1'000'000u);
+  EXPECT_EQ(parse_share("1.000"), 1'000'000u);
+  EXPECT_EQ(parse_share("0.25"), 250'000u);
+  EXPECT_EQ(parse_share("0.000001"), 1u);
+  for (const char* bad :
+       {"", ".", "0.", ".5", "2", "1.1", "-0.5", "0.0000001", "1e-3", "50%", "0,5"})
+    EXPECT_FALSE(parse_share(bad)) << bad;
+}
+
 }  // namespace
 }  // namespace kelvin::cli

@@ -13,6 +13,7 @@
 #include "cli/limit_options.h"
 #include "cli/platform.h"
 #include "cli/session.h"
+#include "cli/units.h"
 #include "cli/verb.h"
 #include "os/clock.h"
 #include "os/signal_fd.h"
@@ -29,6 +30,10 @@ struct ServeWanted {
   std::optional<std::uint32_t> slots;
   std::vector<std::string> limits;
   bool prints_limits = false;
+  std::string log_sample = "1";
+  std::optional<Duration> log_slow;
+  std::optional<std::uint32_t> log_mib;
+  std::string otlp_sample = "1";
   bool keeps_replicas = false;
 };
 
@@ -83,7 +88,31 @@ ExitCode show_limits(Session& session, const gateway::GatewayLimits& limits) {
   return ExitCode::Ok;
 }
 
+Attempt<std::uint32_t> share_of(const std::string& option, const std::string& text) {
+  if (const auto share = parse_share(text)) return *share;
+  return failed({.exit = ExitCode::Usage,
+                 .code = "usage",
+                 .what = "cannot serve",
+                 .why = option + " is '" + text + "', which is no share",
+                 .next = "give a number from 0 to 1 with at most six decimals, such as 0.1"});
+}
+
+Attempt<gateway::RecordOptions> records_of(const ServeWanted& wanted) {
+  gateway::RecordOptions records = wanted.platform.records;
+  const auto log_share = share_of("--access-log-sample", wanted.log_sample);
+  if (!log_share) return failed(log_share.error());
+  records.log.sample_ppm = *log_share;
+  const auto trace_share = share_of("--otlp-sample", wanted.otlp_sample);
+  if (!trace_share) return failed(trace_share.error());
+  records.traces.sample_ppm = *trace_share;
+  if (wanted.log_slow) records.log.slow = *wanted.log_slow;
+  if (wanted.log_mib) records.log.file.bytes_max = std::uint64_t{*wanted.log_mib} << 20U;
+  return records;
+}
+
 ExitCode serve(Session& session, const ServeWanted& wanted) {
+  const Attempt<gateway::RecordOptions> records = records_of(wanted);
+  if (!records) return session.fail(records.error());
   const Surroundings& here = session.surroundings();
   const Attempt<gateway::GatewayLimits> limits = read_limits(wanted.limits, here.variable);
   if (!limits) return session.fail(limits.error());
@@ -97,6 +126,7 @@ ExitCode serve(Session& session, const ServeWanted& wanted) {
   PlatformOptions options = wanted.platform;
   options.cpu_slots = wanted.slots;
   options.limits = *limits;
+  options.records = *records;
   options.data =
       find_data_folder({.server = {}, .data = options.data}, {here.variable, here.is_root});
   options.program = own_program();
@@ -135,10 +165,10 @@ void add_serve(Cli& cli) {
                                     .value = "N",
                                     .summary = "CPU slots of this machine",
                                     .into = &wanted->slots},
-                                   {.names = "--request-log",
+                                   {.names = "--access-log",
                                     .value = "FILE",
                                     .summary = "one JSON line per request",
-                                    .into = &wanted->platform.request_log},
+                                    .into = &wanted->platform.records.log.path},
                                    {.names = "--limit",
                                     .value = "NAME=VALUE",
                                     .summary = "set a limit of the gateway",
@@ -146,6 +176,29 @@ void add_serve(Cli& cli) {
                                    {.names = "--limits",
                                     .summary = "print the limits instead of serving",
                                     .into = &wanted->prints_limits},
+                                   {.names = "--access-log-sample",
+                                    .value = "SHARE",
+                                    .summary = "of requests in the log",
+                                    .into = &wanted->log_sample},
+                                   {.names = "--access-log-slow",
+                                    .value = "TIME",
+                                    .summary = "slower ones are always in it",
+                                    .into = &wanted->log_slow},
+                                   {.names = "--access-log-mib",
+                                    .value = "N",
+                                    .summary = "size of one file",
+                                    .into = &wanted->log_mib},
+                                   {.names = "--access-log-query",
+                                    .summary = "keep queries of paths in it",
+                                    .into = &wanted->platform.records.log.keeps_query},
+                                   {.names = "--otlp",
+                                    .value = "URL",
+                                    .summary = "collector of traces",
+                                    .into = &wanted->platform.records.traces.endpoint},
+                                   {.names = "--otlp-sample",
+                                    .value = "SHARE",
+                                    .summary = "of traces that begin here",
+                                    .into = &wanted->otlp_sample},
                                    {.names = "--keep-replicas",
                                     .summary = "leave the replicas to the next serve at the end",
                                     .into = &wanted->keeps_replicas}},

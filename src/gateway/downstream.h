@@ -44,6 +44,7 @@ class Downstream {
   virtual bool is_gone() const = 0;
   virtual std::string_view address() const = 0;
   virtual bool is_secure() const = 0;  // came over TLS
+  virtual bool is_h2() const = 0;
 
   // --- the request ---
   // The head as HTTP/1.1 text that parse_request reads; `head` is the one that began the exchange.

@@ -19,15 +19,13 @@
 #include "gateway/heads.h"
 #include "gateway/loop.h"
 #include "gateway/openai_body.h"
+#include "gateway/request_facts.h"
 #include "gateway/timers.h"
 #include "gateway/upstream.h"
 #include "gateway/wishes.h"
 #include "model/effect.h"
 
 namespace kelvin::gateway {
-
-// Stands in the log for a request whose client left before it got a head.
-constexpr int kClientLeftStatus = 499;
 
 // The value of Kelvin-Cold-Start; empty for a request that found its replica warm.
 [[nodiscard]] std::string_view cold_start_word(model::Temperature woke_from);
@@ -136,9 +134,11 @@ class Exchange {
     std::string_view content_type = "application/json";
     std::string_view body;
     std::string_view extra_fields;
+    std::string_view code;  // of a refusal
   };
   void reply_own(const Own& own);
-  void note_end(int status);
+  void note_head(const http::RequestHead& head, Surface surface);
+  void note_end(int status, Ending ending, std::string_view code = {});
   void free_held();
   void set_over();
   std::string app_name() const;
@@ -146,6 +146,8 @@ class Exchange {
   // What is known of the request; a new request begins with a fresh one.
   struct State {
     RequestId id;
+    HeadNote note;
+    RouteLabel route = RouteLabel::None;
     Instant arrived;
     KeyId key;
     std::shared_ptr<const AppRoute> app;
@@ -175,9 +177,11 @@ class Exchange {
     bool may_send_more = true;           // false: the replica takes no more of the request
     bool removes_authorization = false;  // the bearer was our key
     Instant dispatched;                  // when the first slot was had; 0: never
-    ReplicaId left;                      // the replica that was left last, and when
-    Instant left_at;
+    ReplicaId left;                      // the replica that was left last,
+    std::uint32_t left_revision = 0;     // its revision as people see it,
+    Instant left_at;                     // and when
     Instant first_byte_sent;
+    Instant first_byte_read;
     model::Temperature woke_from = model::Temperature::Warm;
     std::vector<model::StageTime> stages;
     std::uint64_t request_bytes = 0;

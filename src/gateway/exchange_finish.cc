@@ -46,7 +46,8 @@ void Exchange::refuse(const model::Refusal& refusal) {
   reply_own({.status = refusal.status,
              .content_type = body.content_type,
              .body = body.text,
-             .extra_fields = fields});
+             .extra_fields = fields,
+             .code = refusal.code});
 }
 
 void Exchange::reply_own(const Own& own) {
@@ -60,7 +61,7 @@ void Exchange::reply_own(const Own& own) {
   request_out_.clear();
   free_held();
   e.raw_head = {};
-  note_end(own.status);
+  note_end(own.status, Ending::Answered, own.code);
   set_over();
   downstream_.send_own({.status = own.status,
                         .content_type = own.content_type,
@@ -77,28 +78,52 @@ void Exchange::set_over() {
   timeout_.drop();
 }
 
-// Counts and logs the request, once.
-void Exchange::note_end(int status) {
+void Exchange::note_head(const http::RequestHead& head, Surface surface) {
+  State& e = s_;
+  switch (surface) {
+    case Surface::App:
+      e.route = RouteLabel::Proxy;
+      break;
+    case Surface::OpenAi:
+      e.route = openai_label(head.path);
+      break;
+    case Surface::Management:
+      e.route = RouteLabel::Management;
+      break;
+    case Surface::Nowhere:
+    case Surface::ForeignHost:
+      break;
+  }
+  loop_.notary().note_head(e.note, head);
+  e.note.is_tls = downstream_.is_secure();
+  if (downstream_.is_h2()) e.note.version = HttpVersion::Http2;
+}
+
+// Tells the notary, once.
+void Exchange::note_end(int status, Ending ending, std::string_view code) {
   State& e = s_;
   if (!e.id || std::exchange(e.is_noted, true)) return;
-  Metrics& counts = loop_.counts();
-  const bool has_left = status == kClientLeftStatus;
-  Metrics::add(counts.requests_by_class[has_left ? 0 : static_cast<std::size_t>(status / 100)]);
-  Metrics::add(counts.request_bytes, e.request_bytes);
-  Metrics::add(counts.reply_bytes, e.reply_bytes);
-  RequestLog* log = loop_.shared().log.get();
-  if (log == nullptr || e.app == nullptr) return;
-  const Instant slot_at = e.dispatched == Instant{} ? loop_.now() : e.dispatched;
-  log->write({.request = e.id,
-              .app = e.app->route.name,
-              .replica = e.left,
-              .first_byte_sent = e.first_byte_sent,
-              .last_byte_read = e.any_byte_sent ? e.left_at : Instant{},
-              .status = status,
-              .request_bytes = e.request_bytes,
-              .reply_bytes = e.reply_bytes,
-              .waited = slot_at - e.arrived,
-              .woke_from = model::to_text(e.woke_from)});
+  const bool has_worked = e.left && e.any_byte_sent;
+  loop_.notary().note_end({.id = e.id,
+                           .head = &e.note,
+                           .app = e.app.get(),
+                           .route = e.route,
+                           .client_address = downstream_.address(),
+                           .replica = e.left,
+                           .revision = e.left_revision,
+                           .status = status,
+                           .ending = ending,
+                           .code = code,
+                           .woke_from = e.woke_from,
+                           .stages = e.stages,
+                           .arrived = e.arrived,
+                           .dispatched = e.dispatched,
+                           .first_byte_sent = e.first_byte_sent,
+                           .first_byte_read = e.first_byte_read,
+                           .last_byte_read = has_worked ? e.left_at : Instant{},
+                           .ended = ending == Ending::Replied ? e.left_at : loop_.clock_now(),
+                           .request_bytes = e.request_bytes,
+                           .reply_bytes = e.reply_bytes});
 }
 
 void Exchange::free_held() {
@@ -144,7 +169,7 @@ void Exchange::client_left() {
     loop_.shared().control->post(model::RequestLeft{e.id});
   }
   leave_replica(false);
-  note_end(e.head_is_done ? e.status : kClientLeftStatus);
+  note_end(e.head_is_done ? e.status : kClientLeftStatus, Ending::ClientLeft);
   free_held();
   set_over();
 }

@@ -164,7 +164,8 @@ void Exchange::on_reply_head(const http::ResponseHead& head, BodyOut body) {
     timeout_.drop();  // an open tunnel is idle or busy, never late
   }
   const std::string id = model::to_text(e.id);
-  const std::string timing = timing_text(e.stages, loop_.clock_now() - e.first_byte_sent);
+  e.first_byte_read = loop_.clock_now();
+  const std::string timing = timing_text(e.stages, e.first_byte_read - e.first_byte_sent);
   const std::string replica = e.replica.id ? model::to_text(e.replica.id) : std::string();
   downstream_.send_head(head, {.request_id = id,
                                .server_timing = timing,
@@ -188,7 +189,7 @@ void Exchange::reply_ended() {
   request_out_.clear();
   leave_replica(sent_all);
   free_held();
-  note_end(s_.status);
+  note_end(s_.status, Ending::Replied);
   set_over();
 }
 
@@ -221,7 +222,7 @@ void Exchange::break_reply(const model::Refusal& refusal) {
   }
   request_out_.clear();
   free_held();
-  note_end(s_.status);
+  note_end(s_.status, Ending::Broken, refusal.code);
   set_over();
   downstream_.break_off(last_words);
 }

@@ -83,6 +83,7 @@ void Exchange::begin(const http::RequestHead& head, const RequestBody& body) {
   request_out_.clear();
   Destination to = find_destination(head.host, head.path, loop_.shared().own_hosts);
   e.is_openai = to.surface == Surface::OpenAi;
+  note_head(head, to.surface);
   if (refuse_early(head, to)) return;
   switch (to.surface) {
     case Surface::App:
@@ -181,6 +182,7 @@ bool Exchange::is_admitted(const http::RequestHead& head, std::string_view name)
   if (shown.key != nullptr) {
     e.key = shown.key->id;
     e.key_weight = shown.key->weight;
+    e.note.key_prefix.assign(shown.key->prefix);
   }
   return true;
 }
@@ -260,6 +262,9 @@ void Exchange::route_to_management(const http::RequestHead& head) {
 void Exchange::write_request_head(const http::RequestHead& head, std::string_view path,
                                   std::string_view prefix) {
   const std::string id = model::to_text(s_.id);
+  const RequestTrace& trace = s_.note.trace;
+  const auto parent = trace.traceparent();
+  const std::string_view traceparent(parent.data(), trace.has_span() ? parent.size() : 0);
   std::string& text = loop_.scratch();
   text.clear();
   append_forwarded_head(
@@ -269,6 +274,8 @@ void Exchange::write_request_head(const http::RequestHead& head, std::string_vie
        .client_address = downstream_.address(),
        .request_id = id,
        .upgrade = s_.wants_tunnel ? value_of(head, "Upgrade") : std::string_view(),
+       .traceparent = traceparent,
+       .restarts_trace = trace.is_restarted,
        .body = s_.body_form,
        .is_secure = downstream_.is_secure(),
        .removes_authorization = s_.removes_authorization,

@@ -228,6 +228,7 @@ void Exchange::leave_replica(bool keeps) {
   give_slot_back(at);
   e.avoid = e.replica.id;
   e.left = e.replica.id;
+  e.left_revision = e.replica.revision_number;
   e.replica = {};
 }
 

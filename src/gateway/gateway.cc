@@ -44,10 +44,10 @@ Result<std::unique_ptr<Gateway>> Gateway::create(GatewayOptions options,
   // Another loop may take the connection that woke this one.
   for (const Listening& listening : shared->listening)
     KELVIN_TRY_VOID(make_non_blocking(listening.fd));
-  if (!options.request_log.empty()) {
-    KELVIN_TRY(shared->log,
-               RequestLog::open(options.request_log, options.limits.request_log_bytes_max));
-  }
+  KELVIN_TRY(shared->records, Records::open(options.records, {.clock = ports.clock,
+                                                              .log = ports.log,
+                                                              .loops = options.loops,
+                                                              .epoch = options.epoch}));
   std::unique_ptr<Gateway> gateway(new Gateway(std::move(shared)));
   for (std::uint32_t i = 0; i < options.loops; ++i) {
     KELVIN_TRY(std::unique_ptr<Loop> loop, Loop::create(*gateway->shared_, i));
@@ -92,6 +92,20 @@ MetricsSnapshot Gateway::metrics() const {
   return sum;
 }
 
+std::vector<AppSnapshot> Gateway::app_metrics() const {
+  return shared_->records->series().read(shared_->clock->now());
+}
+
+AccessLogFigures Gateway::access_log_figures() const {
+  const AccessLog* log = shared_->records->log();
+  return log == nullptr ? AccessLogFigures{} : log->figures();
+}
+
+TraceFigures Gateway::trace_figures() const {
+  const SpanSender* traces = shared_->records->traces();
+  return traces == nullptr ? TraceFigures{} : traces->figures();
+}
+
 void Gateway::change_route(const model::Route& route) {
   auto entry = std::make_shared<AppRoute>();
   entry->route = route;
@@ -104,7 +118,13 @@ void Gateway::change_route(const model::Route& route) {
     }
     entry->gate = kept.gate;
     entry->created_unix_s = kept.created_unix_s;
-    if (route.is_gone) apps_.erase(route.app);
+    SeriesBook& series = shared_->records->series();
+    const Instant now = shared_->clock->now();
+    entry->series = series.ensure(route.workspace, route.name, now);
+    if (route.is_gone) {
+      apps_.erase(route.app);
+      series.note_gone(route.workspace, route.name, now);
+    }
   }
   const std::shared_ptr<const AppRoute> for_all = std::move(entry);
   for (const auto& loop : loops_) loop->post(for_all);

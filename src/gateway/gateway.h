@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "gateway/limits.h"
 #include "gateway/metrics.h"
+#include "gateway/notary.h"
 #include "os/slot_table.h"
 #include "ports/clock.h"
 #include "ports/control.h"
@@ -43,7 +44,7 @@ struct GatewayOptions {
   std::vector<std::string>
       own_hosts;  // names of this server beside localhost and addresses; lower case, no port
   std::uint64_t epoch = 1;  // of this platform start; part of every request id
-  std::string request_log;  // file that gets a line per request; empty: none
+  RecordOptions records;    // what is written down about requests, and where
 };
 
 // They outlive the gateway. Nothing of them is called before start().
@@ -52,11 +53,12 @@ struct GatewayPorts {
   os::SlotTable* slots = nullptr;
   ports::Management* management = nullptr;
   ports::Clock* clock = nullptr;
+  obs::Log* log = nullptr;  // null: silent
 };
 
 class Gateway : public ports::DataPlane {
  public:
-  // Fails when the request log cannot be opened or the system has no descriptors left.
+  // Fails when the access log cannot be opened, the collector's address is none, or the system has no descriptors left.
   static Result<std::unique_ptr<Gateway>> create(GatewayOptions options, const GatewayPorts& ports);
   // Ends what is still open: clients get a broken connection, slots are given back, the last BusyMeasured is posted.
   ~Gateway() override;
@@ -69,6 +71,10 @@ class Gateway : public ports::DataPlane {
   bool drain(Duration at_most);
 
   MetricsSnapshot metrics() const;
+  // Per app; the two of no app first.
+  std::vector<AppSnapshot> app_metrics() const;
+  AccessLogFigures access_log_figures() const;
+  TraceFigures trace_figures() const;
 
   void change_route(const model::Route& route) override;
   void change_keys(std::shared_ptr<const std::vector<model::Key>> keys) override;

@@ -30,6 +30,7 @@ class H1Client : public ClientConnection, public Downstream {
   bool is_gone() const override { return is_discarded(); }
   std::string_view address() const override { return address_; }
   bool is_secure() const override { return transport_.is_secure(); }
+  bool is_h2() const override { return false; }
   std::string text_of(const http::RequestHead& head) const override;
   BodyPiece read_body() override;
   void body_taken() override;

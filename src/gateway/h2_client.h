@@ -36,6 +36,7 @@ class H2ClientStream : public Downstream {
   bool is_gone() const override { return is_gone_; }
   std::string_view address() const override;
   bool is_secure() const override;
+  bool is_h2() const override { return true; }
   std::string text_of(const http::RequestHead& head) const override;
   BodyPiece read_body() override;
   void body_taken() override;

@@ -47,6 +47,11 @@ bool is_replaced_in_request(std::string_view name) {
   }
 }
 
+bool is_replaced_trace(std::string_view name, const Forwarding& forwarding) {
+  if (name.size() == 11) return !forwarding.traceparent.empty() && reads_as(name, "traceparent");
+  return name.size() == 10 && forwarding.restarts_trace && reads_as(name, "tracestate");
+}
+
 bool is_replaced_in_reply(std::string_view name, const ReplyNotes& notes) {
   switch (name.size()) {
     case 14:
@@ -113,8 +118,8 @@ void append_forwarded_head(std::string& out, const http::RequestHead& head,
   http::append_request_line(out, head.method, forwarding.path);
   http::append_field(out, "Host", head.host.empty() ? "localhost" : head.host);
   for (const http::Field& field : head.fields) {
-    if (is_replaced_in_request(field.name) || is_wish(field.name) ||
-        http::is_hop_by_hop(head, field.name))
+    if (is_replaced_in_request(field.name) || is_replaced_trace(field.name, forwarding) ||
+        is_wish(field.name) || http::is_hop_by_hop(head, field.name))
       continue;
     if (forwarding.removes_authorization && reads_as(field.name, "authorization")) continue;
     http::append_field(out, field.name, field.value);
@@ -136,6 +141,8 @@ void append_forwarded_head(std::string& out, const http::RequestHead& head,
   if (!head.host.empty()) http::append_field(out, "X-Forwarded-Host", head.host);
   if (!forwarding.prefix.empty()) http::append_field(out, "X-Forwarded-Prefix", forwarding.prefix);
   http::append_field(out, "Kelvin-Request-Id", forwarding.request_id);
+  if (!forwarding.traceparent.empty())
+    http::append_field(out, "traceparent", forwarding.traceparent);
   out += "\r\n";
 }
 

@@ -24,7 +24,9 @@ struct Forwarding {
   std::string_view prefix;          // taken off the path; said in X-Forwarded-Prefix when not empty
   std::string_view client_address;  // "127.0.0.1" or "::1"
   std::string_view request_id;
-  std::string_view upgrade;  // the protocol that the client wants to switch to; empty: none
+  std::string_view upgrade;      // the protocol that the client wants to switch to; empty: none
+  std::string_view traceparent;  // instead of the client's; empty: what the client sent passes
+  bool restarts_trace = false;   // the client's tracestate belongs to no trace
   BodyOut body;
   bool is_secure = false;              // it came over TLS
   bool removes_authorization = false;  // the key was ours

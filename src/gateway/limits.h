@@ -45,8 +45,6 @@ struct GatewayLimits {
       1s;  // at least, between two BusyMeasured of a loop that nobody asked for
   std::size_t burst_bytes =
       256 * 1024;  // moved for one connection before the others have their turn
-  std::size_t request_log_bytes_max =
-      4ULL << 20U;  // of log lines waiting for the disk: further ones are counted
   std::uint32_t connections_per_address_max = 1024;  // see addresses.h: closed; 0: any number
   // Of a body whose length is declared, or that is held: 408. A body of unknown length may be a conversation, for which
   // body_idle_time has to do.

@@ -44,6 +44,7 @@ Loop::Loop(Shared& shared, std::uint32_t index, os::Epoll epoll, os::EventFd inb
       reported_(now_),
       random_{shared.epoch * 64 + index},
       keys_(std::make_shared<KeyRing>()),
+      notary_(*shared.records, metrics_, index),
       client_buffer_(kBufferBytes),
       upstream_buffer_(kBufferBytes) {
   accept_again_.owner = this;

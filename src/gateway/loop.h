@@ -24,7 +24,7 @@
 #include "gateway/keys.h"
 #include "gateway/limits.h"
 #include "gateway/metrics.h"
-#include "gateway/request_log.h"
+#include "gateway/notary.h"
 #include "gateway/routes.h"
 #include "gateway/timers.h"
 #include "gateway/tls.h"
@@ -60,7 +60,7 @@ struct Shared {
   os::SlotTable* slots = nullptr;
   ports::Management* management = nullptr;
   ports::Clock* clock = nullptr;
-  std::unique_ptr<RequestLog> log;  // null: none
+  std::unique_ptr<Records> records;  // never null
   std::atomic<std::uint32_t> connections_open{0};
   std::atomic<std::size_t> held_bytes{0};
   std::mutex drain_mutex;
@@ -113,6 +113,7 @@ class Loop {
   Shared& shared() { return shared_; }
   const GatewayLimits& limits() const { return shared_.limits; }
   Metrics& counts() { return metrics_; }
+  Notary& notary() { return notary_; }
   std::uint32_t index() const { return index_; }
   // Of the events being handled; one clock read for all of them.
   Instant now() const { return now_; }
@@ -220,6 +221,7 @@ class Loop {
   std::shared_ptr<const KeyRing> keys_;
   BusyBook busy_;
   Metrics metrics_;
+  Notary notary_;
   std::vector<char> client_buffer_;
   std::vector<char> upstream_buffer_;
   std::string scratch_;

@@ -574,7 +574,7 @@ std::int64_t union_of(std::vector<Span> spans) {
   return total;
 }
 
-TEST(Busy, AgreesWithTheRequestLogToTheNanosecond) {
+TEST(Busy, AgreesWithTheAccessLogToTheNanosecond) {
   const std::string path =
       testing::TempDir() + "gateway_requests_" + std::to_string(::getpid()) + ".jsonl";
   std::remove(path.c_str());
@@ -584,7 +584,7 @@ TEST(Busy, AgreesWithTheRequestLogToTheNanosecond) {
   {
     GatewayLimits limits;
     limits.busy_interval = 1ms;
-    Testbed bed(BedSetup{.limits = limits, .request_log = path});
+    Testbed bed(BedSetup{.limits = limits, .records = {.log = {.path = path}}});
     ScriptedReplica replica;
     bed.set_app("echo", {bed.open_replica(1, replica.port(), 8)});
     for (int round = 0; round < 20; ++round) {

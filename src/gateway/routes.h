@@ -13,6 +13,8 @@
 
 namespace kelvin::gateway {
 
+class AppSeries;
+
 // What all loops share about one app. `waiting` counts its requests without a slot, whichever loop holds them: who
 // gives a slot back while it is positive tells control, and who arrives then queues too.
 struct AppGate {
@@ -23,6 +25,7 @@ struct AppGate {
 struct AppRoute {
   model::Route route;
   std::shared_ptr<AppGate> gate;
+  std::shared_ptr<AppSeries> series;
   std::int64_t created_unix_s = 0;  // when the gateway first heard of the app
 };
 

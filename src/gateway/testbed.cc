@@ -229,7 +229,7 @@ Testbed::Testbed(const BedSetup& setup)
                          .is_open = setup.is_open,
                          .own_hosts = setup.own_hosts,
                          .epoch = 3,
-                         .request_log = setup.request_log};
+                         .records = setup.records};
   auto made = Gateway::create(
       std::move(options),
       {.control = &control, .slots = &table_, .management = &management, .clock = &clock});

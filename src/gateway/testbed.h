@@ -144,8 +144,8 @@ struct BedSetup {
   std::uint32_t loops = 1;
   bool is_open = true;
   std::vector<std::string> own_hosts;
-  std::string request_log;
-  TlsContexts* tls = nullptr;          // null: plain
+  TlsContexts* tls = nullptr;  // null: plain
+  RecordOptions records;
   RecordedControl* control = nullptr;  // null: the bed's own, which keeps every event for the test
 };
 

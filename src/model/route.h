@@ -16,6 +16,7 @@ namespace kelvin::model {
 struct RouteReplica {
   ReplicaId id;
   RevisionId revision;
+  std::uint32_t revision_number = 0;  // as people see it: gemma@3
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
   std::uint32_t slots = 1;              // requests at once

@@ -1,4 +1,4 @@
-"""test_busy: busy time recomputed from the request log by an independent program agrees with `kelvin usage` to the
+"""test_busy: busy time recomputed from the access log by an independent program agrees with `kelvin usage` to the
 millisecond. The recomputation knows two facts per request: when its first byte was sent to the replica and when the last
 byte of the reply was read. Overlaps count once per replica; whole milliseconds are taken of each replica's exact union.
 """
@@ -40,9 +40,9 @@ def mixed_load(serve, seconds, seed):
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_busy_time_recomputed_from_the_request_log_agrees_to_the_millisecond(make_serve, tmp_path, seed):
+def test_busy_time_recomputed_from_the_access_log_agrees_to_the_millisecond(make_serve, tmp_path, seed):
     log = tmp_path / "requests.jsonl"
-    serve = make_serve(options=["--request-log", str(log)])
+    serve = make_serve(options=["--access-log", str(log)])
     serve.deploy_echo("one", scale={"min": 0, "max": 2, "concurrency": 2})
     serve.deploy_echo("two", scale={"min": 0, "max": 1, "concurrency": 8})
     mixed_load(serve, seconds=13, seed=seed)  # longer than one usage row

@@ -173,6 +173,7 @@ void hand_over(Step& step, App& app, Replica& replica, Lane lane) {
                             .loop = waiting.loop,
                             .replica = {.id = replica.id,
                                         .revision = replica.revision->id,
+                                        .revision_number = replica.revision->number,
                                         .slot = replica.slot,
                                         .generation = replica.generation,
                                         .slots = slots_of(replica),

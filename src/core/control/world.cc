@@ -147,6 +147,7 @@ void publish_route(Step& step, const App& app) {
     if (replica.state != State::Ready) continue;
     route.replicas.push_back({.id = id,
                               .revision = replica.revision->id,
+                              .revision_number = replica.revision->number,
                               .slot = replica.slot,
                               .generation = replica.generation,
                               .slots = slots_of(replica),

@@ -1,0 +1,48 @@
+// log_file: a file that grows by whole lines and is turned over when it is full.
+//
+//   access.log      written to
+//   access.log.1    the one before it, and so on up to access.log.N; what was N is deleted
+//
+// Somebody else may move the file away as well (logrotate): it is made anew at the next write.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/result.h"
+#include "os/fd.h"
+
+namespace kelvin::gateway {
+
+class LogFile {
+ public:
+  struct Limits {
+    std::uint64_t bytes_max = 64ULL << 20U;  // of one file; a batch of lines is never split
+    std::uint32_t old_files_max = 4;         // beside the one that is written to; 0: it is emptied
+  };
+  // Appends; a file that is made has mode 0600.
+  static Result<LogFile> open(std::string path, const Limits& limits);
+
+  // Whole lines. False where the disk did not take them all; what did not fit is lost, and at most one line is torn.
+  bool write(std::string_view lines);
+  [[nodiscard]] std::uint64_t turned_over() const { return turned_over_; }
+
+ private:
+  LogFile(std::string path, const Limits& limits) : path_(std::move(path)), limits_(limits) {}
+  Status open_again();
+  bool is_moved() const;
+  void turn_over();
+  bool write_all(std::string_view bytes);
+
+  std::string path_;
+  Limits limits_;
+  os::Fd file_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t turned_over_ = 0;
+  bool ends_in_a_torn_line_ = false;
+};
+
+}  // namespace kelvin::gateway
