@@ -1,4 +1,4 @@
-"""busy_time: busy milliseconds computed again from a request log, independently of the platform's meter."""
+"""busy_time: busy milliseconds computed again from an access log, independently of the platform's meter."""
 import json
 
 ACCELERATORS = 1  # each replica of these apps holds one CPU slot
@@ -17,7 +17,7 @@ def union_ns(spans):
 
 
 def recompute_ms(lines):
-    """{app: busy milliseconds} from the lines of a request log."""
+    """{app: busy milliseconds} from the lines of an access log."""
     spans = {}
     for line in lines:
         entry = json.loads(line)

@@ -32,7 +32,8 @@ Status LogFile::open_again() {
 
 bool LogFile::write(std::string_view lines) {
   if (is_moved()) static_cast<void>(open_again());
-  if (bytes_ > 0 && bytes_ + lines.size() > limits_.bytes_max) turn_over();
+  const bool is_full = bytes_ > 0 && bytes_ + lines.size() > limits_.bytes_max;
+  if (is_full && limits_.bytes_max > 0) turn_over();
   if (ends_in_a_torn_line_ && !write_all("\n")) return false;
   ends_in_a_torn_line_ = false;
   return write_all(lines);

@@ -20,8 +20,9 @@ namespace kelvin::gateway {
 class LogFile {
  public:
   struct Limits {
-    std::uint64_t bytes_max = 64ULL << 20U;  // of one file; a batch of lines is never split
-    std::uint32_t old_files_max = 4;         // beside the one that is written to; 0: it is emptied
+    // Of one file; a batch of lines is never split. 0: somebody else turns it over.
+    std::uint64_t bytes_max = 64ULL << 20U;
+    std::uint32_t old_files_max = 4;  // beside the one that is written to; 0: it is emptied
   };
   // Appends; a file that is made has mode 0600.
   static Result<LogFile> open(std::string path, const Limits& limits);

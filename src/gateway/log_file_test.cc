@@ -68,6 +68,14 @@ TEST_F(LogFileTest, WithoutOldFilesItStartsAfresh) {
   EXPECT_EQ(text(), "22222\n");
 }
 
+TEST_F(LogFileTest, WithoutALimitItGrows) {
+  auto file = LogFile::open(path(), {.bytes_max = 0});
+  ASSERT_TRUE(file);
+  EXPECT_TRUE(file->write("11111\n"));
+  EXPECT_TRUE(file->write("22222\n"));
+  EXPECT_EQ(text(), "11111\n22222\n");
+}
+
 TEST_F(LogFileTest, IsMadeAnewWhenSomebodyElseMovedIt) {
   auto file = LogFile::open(path(), {});
   ASSERT_TRUE(file);

@@ -29,10 +29,11 @@ std::size_t keep_answer(char* bytes, std::size_t size, std::size_t count, void* 
   return size * count;
 }
 
-// Not zero ends the post.
-int look_for_the_end(void* gives_up, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+// Asked about once a second; not zero ends the post.
+constexpr curl_xferinfo_callback kLookForTheEnd = [](void* gives_up, curl_off_t, curl_off_t,
+                                                     curl_off_t, curl_off_t) {
   return static_cast<const std::atomic<bool>*>(gives_up)->load(std::memory_order_acquire) ? 1 : 0;
-}
+};
 
 class CurlClient final : public OtlpClient {
  public:
@@ -52,7 +53,7 @@ class CurlClient final : public OtlpClient {
     set(CURLOPT_WRITEFUNCTION, &keep_answer);
     set(CURLOPT_WRITEDATA, &answer_);
     set(CURLOPT_NOPROGRESS, 0L);
-    set(CURLOPT_XFERINFOFUNCTION, &look_for_the_end);
+    set(CURLOPT_XFERINFOFUNCTION, kLookForTheEnd);
     set(CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(&gives_up));
   }
 

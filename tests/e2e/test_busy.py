@@ -11,6 +11,7 @@ import pytest
 from busy_time import recompute_ms, union_ns
 from serving import wait_until
 
+
 def test_the_union_counts_overlaps_once():
     assert union_ns([(0, 10), (5, 12), (20, 21), (20, 21)]) == 13
 

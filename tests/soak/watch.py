@@ -115,9 +115,9 @@ class Closing:
         is_empty = wait_for(lambda: not left(), 90)
         self.check("replicas left after every app was deleted", len(left()), is_empty)
 
-    def usage(self, request_log, names):
+    def usage(self, access_log, names):
         def both():
-            lines = request_log.read_text(encoding="utf-8").splitlines()
+            lines = access_log.read_text(encoding="utf-8").splitlines()
             dropped = sum(json.loads(line)["dropped"] for line in lines if "dropped" in json.loads(line))
             kept = [line for line in lines if "dropped" not in json.loads(line)]
             expected = recompute_ms(kept)
@@ -125,8 +125,8 @@ class Closing:
 
         wait_for(lambda: both()[0] == both()[1], 40)
         expected, found, dropped = both()
-        self.check("lines that the request log dropped", dropped, dropped == 0)
-        self.check("busy ms by `kelvin usage` less those recomputed from the request log",
+        self.check("lines that the access log dropped", dropped, dropped == 0)
+        self.check("busy ms by `kelvin usage` less those recomputed from the access log",
                    sum(found.values()) - sum(expected.values()), found == expected)
         return sum(found.values())
 
