@@ -22,8 +22,8 @@ struct PlatformOptions {
   std::string listen = "127.0.0.1:27315";  // host:port; port 0 takes a free one
   std::optional<std::uint32_t> cpu_slots;  // absent: one per core
   gateway::GatewayLimits limits;
-  gateway::RecordOptions records;          // what is written down about requests, and where
-  std::string program;                     // path of this very binary, for the keeper
+  gateway::RecordOptions records;  // what is written down about requests, and where
+  std::string program;             // path of this very binary, for the keeper
   // Where an app's program is looked for when it is deployed, and the PATH of its replicas. Empty: the system's folders.
   std::string search_path;
 };
