@@ -22,6 +22,8 @@ struct Destination {
   std::string workspace;    // App: of the app; empty: the default one
   std::string_view path;    // what the app sees, with the query; views the caller's path
   std::string_view prefix;  // what was taken off in front of it: "/apps/gemma", else empty
+  // Nowhere and OpenAi: why the path has more than one reading, a sentence for the client (400). Else empty.
+  std::string_view refusal;
 };
 
 // `host` and `path` as in http::RequestHead. `own_hosts`: names beside localhost and IP addresses by which this server

@@ -109,6 +109,10 @@ bool Exchange::refuse_early(const http::RequestHead& head, const Destination& to
                         "a name it was started with."});
     return true;
   }
+  if (!to.refusal.empty()) {
+    refuse({.status = 400, .code = "path_ambiguous", .sentence = std::string(to.refusal)});
+    return true;
+  }
   if (to.surface == Surface::Nowhere) {
     refuse({.status = 404,
             .code = "path_not_found",

@@ -386,6 +386,14 @@ TEST(Malformed, RequestsEndTheConnection) {
   }
 }
 
+TEST(Malformed, PathsWithTwoReadingsAreRefused) {
+  Testbed bed;
+  expect_code(ask(bed, get("/apps/echo/../other/", "localhost")), 400, "path_ambiguous");
+  const Reply below_v1 = ask(bed, get("/v1/%2e%2e/apps/echo/", "localhost"));
+  expect_code(below_v1, 400, "path_ambiguous");
+  EXPECT_TRUE(below_v1.body.starts_with("{\"error\":{")) << below_v1.body;
+}
+
 TEST(Malformed, ChunksEndTheRequest) {
   Testbed bed;
   ScriptedReplica replica;
