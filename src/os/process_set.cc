@@ -34,6 +34,17 @@ std::string proc_path(pid_t pid, const char* file) {
   return "/proc/" + std::to_string(pid) + "/" + file;
 }
 
+// "rchar: N" comes first (proc(5)); it counts read calls, "read_bytes" what came from storage, mapped files too.
+std::uint64_t bytes_in(std::string_view io) {
+  std::uint64_t sum = 0;
+  for (const std::string_view name :
+       {std::string_view("rchar: "), std::string_view("\nread_bytes: ")}) {
+    const auto at = io.find(name);
+    if (at != std::string_view::npos) sum += number_at(io.substr(at + name.size()));
+  }
+  return sum;
+}
+
 }  // namespace
 
 Result<ProcessStat> read_process_stat(pid_t pid) {
@@ -148,13 +159,11 @@ Result<Duration> ProcessSet::cpu_time() const {
 Bytes ProcessSet::bytes_read() const {
   Bytes sum;
   for (const pid_t pid : pids()) {
-    // "rchar: N" comes first (proc(5)); it counts read calls, "read_bytes" what came from storage, mapped files too.
-    const std::string text = read_file(proc_path(pid, "io")).value_or("");
-    for (const std::string_view name :
-         {std::string_view("rchar: "), std::string_view("\nread_bytes: ")}) {
-      const auto at = text.find(name);
-      if (at != std::string::npos)
-        sum.count += number_at(std::string_view(text).substr(at + name.size()));
+    // The threads' own counts: the process's would hold those of children that were waited for, and a shell that runs
+    // `sleep` for ever would seem to read for ever.
+    const std::string threads = proc_path(pid, "task");
+    for (const std::string& thread : list_dir(threads).value_or(std::vector<std::string>{})) {
+      sum.count += bytes_in(read_file(threads + "/" + thread + "/io").value_or(""));
     }
   }
   return sum;

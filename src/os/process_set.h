@@ -50,7 +50,7 @@ class ProcessSet {
   std::vector<pid_t> pids() const;
   Result<Bytes> memory_used() const;
   Result<Duration> cpu_time() const;
-  // Bytes that the processes alive now have read, from files and sockets alike.
+  // Bytes that the threads alive now have read themselves, from files and sockets alike; not what their children did.
   Bytes bytes_read() const;
 
  private:

@@ -183,7 +183,10 @@ class RealGroup : public testing::TestWithParam<Hierarchies> {
   }
   void TearDown() override {
     if (parent_.is_usable()) {
-      EXPECT_TRUE(comes_true([&] { return group_.remove().has_value(); }));
+      EXPECT_TRUE(comes_true([&] {
+        (void)group_.kill();
+        return group_.remove().has_value();
+      }));
       parent_.remove();
     }
   }
@@ -227,6 +230,17 @@ TEST_P(RealGroup, CountsProcessorTime) {
   std::optional<ExitStatus> status;
   start("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done", &status);
   EXPECT_GT(group_.cpu_time().value(), 1ms);
+}
+
+TEST_P(RealGroup, CountsWhatItsThreadsRead) {
+  const ProcessSet set = start("exec cat /dev/zero > /dev/null");
+  EXPECT_TRUE(comes_true([&] { return set.bytes_read() > 8_MiB; }));
+}
+
+TEST_P(RealGroup, DoesNotCountWhatChildrenReadThatHaveEnded) {
+  const ProcessSet set = start("head -c 8388608 /dev/zero > /dev/null; exec sleep 1000");
+  EXPECT_TRUE(comes_true([&] { return process_name(set.pids().at(0)) == "sleep"; }));
+  EXPECT_LT(set.bytes_read(), 1_MiB);
 }
 
 TEST_P(RealGroup, TellsThatTheKernelKilledForMemory) {

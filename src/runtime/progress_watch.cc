@@ -10,8 +10,9 @@ namespace {
 
 using model::Progress;
 
-// Growth below this is a counter somewhere, not loading.
-constexpr std::uint64_t kMemoryStepMin = 256 << 10;
+// Growth below this is a counter somewhere, not loading: the kernel charges a control group in steps of 64 pages per
+// processor, so that a program which only forks moves by a few of those.
+constexpr std::uint64_t kMemoryStepMin = 2 << 20;
 constexpr std::uint64_t kReadStep = 1 << 20;
 constexpr Duration kCpuStep = 10ms;
 // Beyond, the oldest line is forgotten and would count as not seen before.

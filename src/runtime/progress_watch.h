@@ -1,6 +1,6 @@
 // progress_watch: whether a starting replica moves on.
 //
-// Strong progress is something that a hanging program does not show: memory grown by a hundredth, a mebibyte read, a
+// Strong progress is something that a hanging program does not show: memory grown by a hundredth (2 MiB at least), a mebibyte read by threads that live, a
 // line never seen before, another answer to the readiness question. Digits of a line are ignored, so that "waiting 1 s",
 // "waiting 2 s" is one line. Weak progress is processor time and repeated lines: a compiler shows it, a busy loop too.
 #pragma once

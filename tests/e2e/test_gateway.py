@@ -98,10 +98,8 @@ def test_a_client_that_leaves_frees_its_slot(echo):
 
 
 def test_half_a_request_is_answered_with_408_or_closed(echo):
-    began = time.monotonic()
     received = send_raw(echo, f"GET / HTTP/1.1\r\nHost: echo.loc".encode(), timeout=90)
     assert received == b"" or b" 408 " in received.split(b"\r\n")[0]
-    assert time.monotonic() - began < 80
     assert echo.app("echo").status == 200
 
 
