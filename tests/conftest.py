@@ -1,4 +1,5 @@
 """conftest: the platform as the end-to-end tests meet it: the real binary, a data folder of its own, a free port."""
+import importlib.util
 import os
 import shutil
 import sys
@@ -31,6 +32,22 @@ def engine(tmp_path_factory):
     shutil.copy(server, folder / "llama-server")
     (folder / "llama-server").chmod(0o755)
     yield {"kind": kind, "folder": folder, "model": Path(model)}
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def python_packages():
+    """Packages of the tests' own Python for apps that import them, in a folder that users of replicas may read."""
+    folder = Path(tempfile.mkdtemp(prefix="kelvin-test-packages-"))
+    for name in ("grpc", "typing_extensions", "websockets"):
+        origin = Path(importlib.util.find_spec(name).origin)
+        if origin.name == "__init__.py":
+            shutil.copytree(origin.parent, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(origin, folder)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
