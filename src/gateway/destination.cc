@@ -65,7 +65,7 @@ constexpr std::string_view kDotPart =
     "The path holds a part '.' or '..', plain or encoded, which servers resolve differently. Send "
     "the path that is meant.";
 constexpr std::string_view kOddName =
-    "The part of the path that names the app encodes a character that no name has.";
+    "The part of the path that names the app holds a character that no name has.";
 
 // Why a path that is matched part by part has more than one reading; empty: it has one. Slashes of both kinds, plain
 // and encoded, end a part here, and so does ';': there are servers for which they do.
@@ -104,7 +104,7 @@ std::string_view cut_part(std::string_view& path) {
 }
 
 // The name that a part of a path means: letters, digits, '-', '.', '_' and '~' may come encoded (RFC 3986 6.2.2.2),
-// nothing else may.
+// nothing else may; a backslash, which some servers take for a slash, is in no name.
 std::optional<std::string> name_of(std::string_view part) {
   std::string name;
   for (std::size_t at = 0; at < part.size();) {
@@ -113,7 +113,7 @@ std::optional<std::string> name_of(std::string_view part) {
     const bool is_unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                                (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
                                c == '~';
-    if (!byte || (byte->bytes > 1 && !is_unreserved)) return std::nullopt;
+    if (!byte || c == '\\' || (byte->bytes > 1 && !is_unreserved)) return std::nullopt;
     name += c;
     at += byte->bytes;
   }

@@ -144,6 +144,7 @@ TEST(Destination, OfAPathWithTwoReadingsIsRefused) {
                            "/apps/a%2fb/c",
                            "/apps/%2Fa",
                            "/apps/a%5Cb",
+                           "/apps/a\\b/c",
                            "/apps/a%3Fb",
                            "/apps/a%25b",
                            "/apps/a%20b",
@@ -165,6 +166,7 @@ TEST(Destination, OfAWorkspaceIsReadByTheSameRules) {
   EXPECT_EQ(second("/apps/lab/a/x"), "a@lab /x");
   EXPECT_EQ(second("/apps/l%61b/%61/x"), "a@lab /x");
   EXPECT_EQ(second("/apps/lab/a%2Fb/x"), "nowhere");
+  EXPECT_EQ(second("/apps/lab/a\\b/x"), "nowhere");
   EXPECT_EQ(second("/apps/lab//x"), "nowhere");
   EXPECT_EQ(second("/apps/lab/"), "nowhere");
   EXPECT_EQ(second("/apps/lab?a"), "nowhere");
