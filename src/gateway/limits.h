@@ -28,8 +28,10 @@ struct GatewayLimits {
       8192;  // all loops together; beyond, connections wait in the kernel's backlog
   std::size_t held_body_max = 32ULL << 20U;    // one body under /v1: 413
   std::size_t held_total_max = 256ULL << 20U;  // all of them: 503
-  Duration connect_time = 500ms;  // to a replica on this machine: another is tried, then 502
-  std::uint32_t tries_max = 3;    // replicas tried for one request, as long as no byte was sent
+  // To a replica: another is tried, then 502. A program whose backlog is full lets the kernel try again after 1 s and
+  // 3 s; a burst must outlast that, and one that is gone refuses at once.
+  Duration connect_time = 5s;
+  std::uint32_t tries_max = 3;  // replicas tried for one request, as long as no byte was sent
   Duration upstream_idle_time =
       2s;  // of a kept connection to a replica; less where the replica says so
   std::uint32_t upstream_idle_max =

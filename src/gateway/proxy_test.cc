@@ -51,6 +51,25 @@ TEST(Proxy, KeepsConnectionsOnBothSides) {
   EXPECT_EQ(metrics.requests_in_flight, 0u);
 }
 
+TEST(Proxy, OutlastsAFullBacklog) {
+  Testbed bed;
+  ScriptedReplica replica;
+  replica.shorten_backlog();
+  bed.set_app("echo", {bed.open_replica(1, replica.port())});
+  std::vector<Wire> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(bed.connect());
+  for (Wire& client : clients) client.send(get("/"));
+  bed.wait_for_in_flight(1, 3);
+  for (int i = 0; i < 3; ++i) {
+    Wire upstream = replica.accept();
+    upstream.read_request();
+    upstream.send(ok("here"));
+    upstream.close();
+  }
+  for (Wire& client : clients) EXPECT_EQ(client.read_reply().body, "here");
+  EXPECT_EQ(bed.control.count<model::ReplicaSuspected>(), 0u);
+}
+
 TEST(Proxy, FindsAppsByPathToo) {
   Testbed bed;
   ScriptedReplica replica;

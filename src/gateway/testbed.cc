@@ -209,6 +209,8 @@ std::optional<Wire> ScriptedReplica::try_accept() {
   return Wire(std::move(fd));
 }
 
+void ScriptedReplica::shorten_backlog() { KELVIN_CHECK(::listen(listening_.get(), 0) == 0); }
+
 void ScriptedReplica::interrupt() { ::shutdown(listening_.get(), SHUT_RDWR); }
 
 Wire ScriptedReplica::accept() {

@@ -130,6 +130,8 @@ class ScriptedReplica {
   // Absent once interrupt() was called.
   std::optional<Wire> try_accept();
   void interrupt();
+  // From here on one connection waits to be accepted; the kernel makes others try again after a second.
+  void shorten_backlog();
   // Nothing listens from here on.
   void stop() { listening_.reset(); }
   std::uint16_t port() const { return port_; }
