@@ -101,10 +101,13 @@ void H2ClientStream::send_head(const http::ResponseHead& head, const ReplyNotes&
 void H2ClientStream::send_body(const ReplyPiece& piece) {
   if (is_gone_) return;
   rest_.append(piece.payload.substr(connection_.session().send_body(number_, piece.payload)));
-  if (!piece.is_last || is_ended_) return;
-  KELVIN_CHECK(rest_.empty());
-  is_ended_ = true;
-  connection_.session().finish(number_, piece.trailers);
+  if (!piece.is_last) return;
+  // A head without a body has ended it already.
+  if (!is_ended_) {
+    KELVIN_CHECK(rest_.empty());
+    is_ended_ = true;
+    connection_.session().finish(number_, piece.trailers);
+  }
   finish();
 }
 

@@ -237,6 +237,26 @@ TEST(H2Client, EndsTheReplicasWorkByAReset) {
   bed.wait_for_in_flight(1, 0);
 }
 
+TEST(H2Client, NeedNotSendTheRestOfABodyThatNobodyWaitsFor) {
+  Testbed bed;
+  ScriptedReplica replica;
+  bed.set_app("echo", {bed.open_replica(1, replica.port())});
+  for (const std::string_view reply :
+       {"HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"}) {
+    H2Peer client(bed.connect(), false);
+    const auto asked = client.ask("POST", "/", http::Ends::No);
+    client.session().send_body(asked, "its begin");
+    client.flush();
+    Wire upstream = replica.accept();
+    EXPECT_NE(upstream.read_until("its begin").find("POST / "), std::string::npos);
+    upstream.send(reply);
+    EXPECT_NE(client.answer(asked).status, 0);
+    // RFC 9113 8.1: after a complete reply the request may be given up without an error.
+    client.until([&] { return client.messages[asked].is_reset; });
+  }
+}
+
 TEST(H2Client, SeesABrokenReplyAsAReset) {
   Testbed bed;
   ScriptedReplica replica;

@@ -5,6 +5,7 @@
     /sleep?ms=N         answers after N ms
     /stream?n=N&gap=MS  N server-sent events, MS apart, flushed one by one
     /bytes?n=N          N bytes
+    /trailers           "body", chunked, then a trailer X-Checksum
     /environment        JSON: environment, uid, gid, groups, cwd, no_new_privs, request headers
     /headers            JSON: the request's headers as they arrived
     /say?text=T         prints T and answers
@@ -44,7 +45,17 @@ class Handler(BaseHTTPRequestHandler):
             page(query)
 
     def do_POST(self):
-        self.answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            self.answer(b"".join(self.chunks()))
+        else:
+            self.answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+    def chunks(self):
+        while size := int(self.rfile.readline(), 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():  # trailers
+            pass
 
     def page_hello(self, _):
         self.answer(f"hello from {os.getpid()}\n")
@@ -68,6 +79,13 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(float(query.get("gap", "50")) / 1000)
         self.wfile.write(b"0\r\n\r\n")
 
+    def page_trailers(self, _):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Trailer", "X-Checksum")
+        self.end_headers()
+        self.wfile.write(b"5\r\nbody\n\r\n0\r\nX-Checksum: 41\r\n\r\n")
+
     def page_environment(self, _):
         status = dict(line.split(":\t", 1) for line in open("/proc/self/status", encoding="utf-8") if ":\t" in line)
         self.answer(json.dumps({
@@ -88,6 +106,7 @@ class Handler(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     port = int(sys.argv[1] if len(sys.argv) > 1 else os.environ["PORT"])
+    ThreadingHTTPServer.request_queue_size = 1024
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     print(f"listening on {port}", flush=True)
