@@ -10,16 +10,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 P99_SAMPLES_MIN = 300
 
 
-def row(claim, samples, unit, peer=None, peer_samples=None, target=None, value=None):
+def row(claim, samples, unit, peer=None, peer_samples=None, target=None, value=None, at_least=False):
     """One line of a report. `samples` are in `unit`; the value is their median unless given. `spread` is the distance
-    between the quartiles. `target` is an upper bound on the value.
+    between the quartiles. `target` is an upper bound on the value, or with `at_least` a lower one.
     """
     found = statistics.median(samples) if value is None else value
     peer_value = statistics.median(peer_samples) if peer_samples else None
     return {"claim": claim, "value": round(found, 4), "unit": unit, "n": len(samples), "spread": round(spread(samples), 4),
             "peer": peer, "peer_value": None if peer_value is None else round(peer_value, 4),
             "ratio": round(found / peer_value, 3) if peer_value else None,
-            "target": target, "met": None if target is None else found <= target}
+            "target": None if target is None else round(target, 4), "at_least": at_least,
+            "met": None if target is None else (found >= target if at_least else found <= target)}
 
 
 def spread(samples):

@@ -122,14 +122,15 @@ Status Platform::Parts::open_cluster(const PlatformOptions& options) {
 }
 
 Status Platform::Parts::open_gateway(const PlatformOptions& options) {
+  const std::uint32_t loops = options.loops.value_or(loops_of_this_machine());
   shell = std::make_unique<shell::Shell>(
       control::Settings{.epoch = epoch,
                         .first_generation = slots->generation_max() + 1,
                         .slots_max = slots->size(),
-                        .gateway_loops = loops_of_this_machine(),
+                        .gateway_loops = loops,
                         .random = {.state = epoch}});
   gateway::GatewayOptions gateway_options{.listening = {{.fd = listening.get()}},
-                                          .loops = loops_of_this_machine(),
+                                          .loops = loops,
                                           .limits = options.limits,
                                           .is_open = is_loopback(listen),
                                           .epoch = epoch,

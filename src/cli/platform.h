@@ -21,6 +21,7 @@ struct PlatformOptions {
   std::string data;
   std::string listen = "127.0.0.1:27315";  // host:port; port 0 takes a free one
   std::optional<std::uint32_t> cpu_slots;  // absent: one per core
+  std::optional<std::uint32_t> loops;      // of the gateway, 1 to 16; absent: one per core
   gateway::GatewayLimits limits;
   gateway::RecordOptions records;  // what is written down about requests, and where
   std::string program;             // path of this very binary, for the keeper

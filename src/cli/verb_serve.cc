@@ -24,6 +24,7 @@ namespace {
 
 // Long enough for a model's answer to end, shorter than what supervisors wait before they kill (90 s in systemd).
 constexpr Duration kPatience = 60s;
+constexpr std::uint32_t kLoopsMax = 16;
 
 struct ServeWanted {
   PlatformOptions platform;
@@ -48,6 +49,16 @@ Failure failure_of(const Error& error) {
     failure.next = "stop the other one, or choose another --data and --listen";
   }
   return failure;
+}
+
+std::optional<Failure> failure_of(const PlatformOptions& wanted) {
+  const std::uint32_t loops = wanted.loops.value_or(1);
+  if (loops >= 1 && loops <= kLoopsMax) return std::nullopt;
+  return Failure{.exit = ExitCode::Usage,
+                 .code = "usage",
+                 .what = "--loops is " + std::to_string(loops) + "; expected 1 to " +
+                         std::to_string(kLoopsMax),
+                 .next = "see kelvin serve --help"};
 }
 
 // Every connection is a descriptor; the soft limit of most systems is 1,024.
@@ -117,6 +128,7 @@ ExitCode serve(Session& session, const ServeWanted& wanted) {
   const Attempt<gateway::GatewayLimits> limits = read_limits(wanted.limits, here.variable);
   if (!limits) return session.fail(limits.error());
   if (wanted.prints_limits) return show_limits(session, *limits);
+  if (const auto wrong = failure_of(wanted.platform)) return session.fail(*wrong);
   const Result<os::SignalFd> signals = os::SignalFd::create({SIGTERM, SIGINT});
   if (!signals) return session.fail(failure_of(signals.error()));
   std::signal(SIGPIPE, SIG_IGN);
@@ -165,6 +177,10 @@ void add_serve(Cli& cli) {
                                     .value = "N",
                                     .summary = "CPU slots of this machine",
                                     .into = &wanted->slots},
+                                   {.names = "--loops",
+                                    .value = "N",
+                                    .summary = "threads of the gateway",
+                                    .into = &wanted->platform.loops},
                                    {.names = "--access-log",
                                     .value = "FILE",
                                     .summary = "one JSON line per request",
