@@ -184,7 +184,7 @@ def test_usage_and_bill_are_numbers_that_agree(echo):
     (["wake", "nobody"], 3), (["rollback", "nobody"], 3), (["delete", "nobody", "--yes"], 3), (["explain", "nobody"], 3),
     (["scale", "nobody", "--min", "0", "--max", "1"], 3), (["keys", "rm", "nokeyhas"], 3),
     (["frobnicate"], 2), (["deploy"], 2), (["ps", "--nonsense"], 2), (["scale", "echo", "--min", "x"], 2),
-    (["serve", "--loops", "0"], 2), (["serve", "--connections", "0"], 2),
+    (["serve", "--loops", "0"], 2), (["serve", "--limit", "connections=0"], 2),
 ])
 def test_errors_have_a_sentence_and_a_stable_code(echo, arguments, code):
     run = echo.cli(*arguments, code=code)
