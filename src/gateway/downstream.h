@@ -67,6 +67,8 @@ class Downstream {
   virtual void break_off(std::string_view last_words) = 0;
   // Whether a piece can be sent: nothing waits for the client to take it. Tries first to send what does.
   virtual bool has_room() = 0;
+  // How many bytes the next piece may have, so that what the client does not take at once stays small.
+  virtual std::size_t piece_bytes_max() const = 0;
 
   // --- turns ---
   // Does all that can be done without waiting. To be called after every change from outside.

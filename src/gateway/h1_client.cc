@@ -3,6 +3,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "http/write.h"
@@ -12,13 +13,19 @@ namespace {
 
 // Requests answered for one connection before the others have their turn: pipelined ones need no event.
 constexpr int kRequestsInATurn = 32;
+// Pieces of a reply's body: the first takes 64 KiB and its head in one call.
+constexpr std::size_t kPieceBytesMin = 64 * 1024;
+constexpr std::size_t kPieceBytesFirst = 128 * 1024;
+constexpr std::size_t kPieceBytesMax = 256 * 1024;
 // What an HTTP/2 client says first, over TLS and with prior knowledge alike (RFC 9113 3.4).
 constexpr std::string_view kH2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 }  // namespace
 
 H1Client::H1Client(Loop& loop, Transport transport, std::string address)
-    : ClientConnection(loop, std::move(transport), std::move(address)), exchange_(loop, *this) {
+    : ClientConnection(loop, std::move(transport), std::move(address)),
+      exchange_(loop, *this),
+      piece_bytes_max_(kPieceBytesFirst) {
   step_timer_.owner = static_cast<ClientConnection*>(this);
   step_timer_.kind = static_cast<std::uint8_t>(TimerKind::ClientStep);
 }
@@ -261,6 +268,15 @@ void H1Client::send_body(const ReplyPiece& piece) {
   } else {
     send({piece.payload});
   }
+  learn_piece_size(piece);
+}
+
+// Large pieces save system calls, and are for a client that takes them whole: what it leaves is kept here.
+void H1Client::learn_piece_size(const ReplyPiece& piece) {
+  if (!out_.empty())
+    piece_bytes_max_ = kPieceBytesMin;
+  else if (piece.payload.size() * 2 > piece_bytes_max_)
+    piece_bytes_max_ = std::min(piece_bytes_max_ * 2, kPieceBytesMax);
 }
 
 void H1Client::send_own(const OwnReply& reply) {

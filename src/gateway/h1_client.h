@@ -42,6 +42,7 @@ class H1Client : public ClientConnection, public Downstream {
   void send_own(const OwnReply& reply) override;
   void break_off(std::string_view last_words) override;
   bool has_room() override;
+  std::size_t piece_bytes_max() const override { return piece_bytes_max_; }
   void advance() override;
   void watch(bool wants_body) override;
   void close_after() override { closes_ = true; }
@@ -65,6 +66,7 @@ class H1Client : public ClientConnection, public Downstream {
   bool is_flushed() const { return out_.empty() && !transport_.has_unsent(); }
   bool body_is_here() const { return body_.fits(in_.view().size() - in_hand_); }
   void send(std::initializer_list<std::string_view> parts);
+  void learn_piece_size(const ReplyPiece& piece);
   void set_step(Step step, Duration at_most);
 
   Step step_ = Step::ReadingHead;
@@ -87,6 +89,7 @@ class H1Client : public ClientConnection, public Downstream {
   bool keeps_alive_ = true;
   bool closes_ = false;  // the connection ends with this reply
   BodyOut reply_form_;
+  std::size_t piece_bytes_max_;
 };
 
 }  // namespace kelvin::gateway

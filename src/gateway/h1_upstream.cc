@@ -111,7 +111,9 @@ void H1Upstream::read_reply() {
   while (exchange_ != nullptr) {
     Downstream& downstream = exchange_->downstream();
     if (!downstream.has_room() || exchange_ == nullptr || !may_read_) return;
-    const std::span<char> buffer = loop_.upstream_buffer();
+    const std::span<char> whole = loop_.upstream_buffer();
+    const std::span<char> buffer =
+        whole.first(std::min(whole.size(), downstream.piece_bytes_max()));
     const Received received = transport_.receive(buffer);
     switch (received.io) {
       case Io::Blocked:

@@ -13,6 +13,8 @@ namespace kelvin::gateway {
 namespace {
 
 constexpr std::size_t kProduceBytes = 64 * 1024;
+// Of a reply's body; the outbox holds two.
+constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::size_t kSpareBytes = 4096;
 
 void empty(std::string& text) {
@@ -97,7 +99,7 @@ void H2ClientStream::send_head(const http::ResponseHead& head, const ReplyNotes&
                                         ends ? http::Ends::Yes : http::Ends::No);
 }
 
-// has_room() has said yes, so that a piece of one buffer fits.
+// has_room() has said yes, so that a piece of piece_bytes_max() fits.
 void H2ClientStream::send_body(const ReplyPiece& piece) {
   if (is_gone_) return;
   rest_.append(piece.payload.substr(connection_.session().send_body(number_, piece.payload)));
@@ -150,6 +152,8 @@ void H2ClientStream::break_off(std::string_view last_words) {
 }
 
 // Pours what is left of an own reply or of last words first.
+std::size_t H2ClientStream::piece_bytes_max() const { return kPieceBytes; }
+
 bool H2ClientStream::has_room() {
   if (is_gone_) return false;
   http::H2Session& session = connection_.session();
@@ -162,7 +166,7 @@ bool H2ClientStream::has_room() {
       finish();
     }
   }
-  return session.room(number_) >= kProduceBytes;
+  return session.room(number_) >= kPieceBytes;
 }
 
 void H2ClientStream::advance() {
@@ -173,7 +177,7 @@ void H2ClientStream::advance() {
 
 void H2ClientStream::watch(bool wants_body) {
   const std::size_t room = is_gone_ ? 0 : connection_.session().room(number_);
-  const bool is_full = room < kProduceBytes || !rest_.empty();
+  const bool is_full = room < kPieceBytes || !rest_.empty();
   const bool moved = std::exchange(has_moved_, false) || room > room_;
   room_ = room;
   Loop& loop = connection_.loop();

@@ -15,8 +15,6 @@ namespace {
 
 // A piece of a body from the client is one buffer and what was left of a head's: it must fit.
 constexpr std::size_t kRoomBytes = 128 * 1024;
-// A piece for the client is at most as long as the buffer of an HTTP/1.1 connection, for which it has room.
-constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::size_t kProduceBytes = 64 * 1024;
 // The head that is read again is our own.
 constexpr http::Limits kAnyHead{
@@ -91,9 +89,10 @@ void H2UpstreamStream::read_reply() {
     if (!exchange_->downstream().has_room() || exchange_ == nullptr) return;
     if (!reset_.empty() && in_.empty()) return exchange_->on_reply_broke(reset_);
     if (!head_is_done_ || (in_.empty() && !has_all_)) return;
-    const bool is_all = in_.size() <= kPieceBytes;
-    std::string rest = is_all ? std::string() : in_.substr(kPieceBytes);
-    in_.resize(std::min(in_.size(), kPieceBytes));
+    const std::size_t most = exchange_->downstream().piece_bytes_max();
+    const bool is_all = in_.size() <= most;
+    std::string rest = is_all ? std::string() : in_.substr(most);
+    in_.resize(std::min(in_.size(), most));
     const std::string body = std::exchange(in_, std::move(rest));
     pass({.payload = body, .is_last = is_all && has_all_});
   }

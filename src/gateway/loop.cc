@@ -17,7 +17,8 @@
 namespace kelvin::gateway {
 namespace {
 
-constexpr std::size_t kBufferBytes = 64 * 1024;
+constexpr std::size_t kClientBufferBytes = 64 * 1024;
+constexpr std::size_t kUpstreamBufferBytes = 256 * 1024;
 // Of one listener in a row: the other loops and the open connections want their turn too.
 constexpr int kAcceptsInARow = 32;
 constexpr Duration kAcceptPause = 50ms;
@@ -45,8 +46,8 @@ Loop::Loop(Shared& shared, std::uint32_t index, os::Epoll epoll, os::EventFd inb
       random_{shared.epoch * 64 + index},
       keys_(std::make_shared<KeyRing>()),
       notary_(*shared.records, metrics_, index),
-      client_buffer_(kBufferBytes),
-      upstream_buffer_(kBufferBytes) {
+      client_buffer_(kClientBufferBytes),
+      upstream_buffer_(kUpstreamBufferBytes) {
   accept_again_.owner = this;
   accept_again_.kind = static_cast<std::uint8_t>(TimerKind::AcceptAgain);
   for (const Listening& listening : shared.listening)
