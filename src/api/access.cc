@@ -1,5 +1,6 @@
 #include "api/access.h"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "api/key_text.h"
@@ -22,10 +23,12 @@ bool is_numeric_address(std::string_view name) {
   return !name.empty() && name.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
-bool is_our_host(std::string_view host, std::string_view listen) {
-  const std::string name = lower(http::host_name_of(host));
-  if (name == "localhost" || name.ends_with(".localhost") || name == "127.0.0.1" || name == "[::1]")
-    return true;
+bool is_local_name(std::string_view name) {
+  return name == "localhost" || name.ends_with(".localhost") || name == "127.0.0.1" ||
+         name == "[::1]";
+}
+
+bool stands_for(std::string_view listen, std::string_view name) {
   const std::string bound = lower(http::host_name_of(listen));
   if (name == bound) return !name.empty();
   return (bound == "0.0.0.0" || bound == "[::]") && is_numeric_address(name);
@@ -57,8 +60,12 @@ constexpr std::string_view kFindToken =
 
 }  // namespace
 
-OrProblem<void> check_host(const http::RequestHead& head, std::string_view listen) {
-  if (!is_our_host(head.host, listen)) {
+OrProblem<void> check_host(const http::RequestHead& head, std::string_view listen,
+                           std::span<const std::string> others) {
+  const std::string name = lower(http::host_name_of(head.host));
+  const auto stands_for_name = [&](const std::string& other) { return stands_for(other, name); };
+  if (!is_local_name(name) && !stands_for(listen, name) &&
+      !std::ranges::any_of(others, stands_for_name)) {
     return refuse({.status = 403,
                    .code = "foreign_host",
                    .detail = "The request names a host that is not this server's.",
@@ -66,7 +73,10 @@ OrProblem<void> check_host(const http::RequestHead& head, std::string_view liste
                            std::string(listen) + ")."});
   }
   const http::Field* origin = head.find("Origin");
-  if (origin == nullptr || origin->value == "http://" + std::string(head.host)) return {};
+  // The port is part of the host, and no port speaks both.
+  const std::string host(head.host);
+  if (origin == nullptr || origin->value == "http://" + host || origin->value == "https://" + host)
+    return {};
   return refuse({.status = 403,
                  .code = "foreign_origin",
                  .detail = "Web pages of other origins may not use the management API.",

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +17,11 @@
 namespace kelvin::api {
 
 // A web page can make its reader's browser send requests here, under any name that its own DNS points at this machine;
-// it cannot choose the Host and Origin they carry. So both must be ours. `listen` is the address as bound: "HOST:PORT".
-// Where that is a wildcard, an address in numbers is ours too: only names can be pointed elsewhere.
-[[nodiscard]] OrProblem<void> check_host(const http::RequestHead& head, std::string_view listen);
+// it cannot choose the Host and Origin they carry. So both must be ours: localhost, `listen`, the address as bound
+// ("HOST:PORT"), or one of `others`, further addresses and names. Where an address is a wildcard, one in numbers is ours
+// too: only names can be pointed elsewhere.
+[[nodiscard]] OrProblem<void> check_host(const http::RequestHead& head, std::string_view listen,
+                                         std::span<const std::string> others);
 
 // All keys, the admin token's among them, shared with the gateway. May be used from any thread.
 class KeyRing {

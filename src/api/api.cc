@@ -92,7 +92,7 @@ Answer answer(Service& service, Request& request, Connection& connection) {
   KELVIN_ANSWER_TRY(Match match, find_route(head.method == "HEAD" ? "GET" : head.method, path));
   const Route& route = *match.route;
   if (route.need != Need::Nothing) {
-    KELVIN_ANSWER_TRY_VOID(check_host(head, service.options.listen));
+    KELVIN_ANSWER_TRY_VOID(check_host(head, service.options.listen, service.options.other_hosts));
   }
   if (route.need == Need::AdminKey) {
     KELVIN_ANSWER_TRY(const model::Key key, service.keys.check_admin(head));

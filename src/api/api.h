@@ -28,7 +28,10 @@ namespace kelvin::api {
 // Functions may be called from any thread; an empty one means that nobody knows.
 struct ApiOptions {
   std::string data_folder;
-  std::string listen;  // "HOST:PORT" as bound
+  std::string listen;      // "HOST:PORT" as bound
+  bool is_secure = false;  // it speaks TLS
+  std::vector<std::string>
+      other_hosts;  // by which the server may be called too: HOST:PORT as bound, or a name
   std::string version;
   std::uint64_t epoch = 0;
   std::string admin_token;         // a key's text; it may manage and cannot be deleted

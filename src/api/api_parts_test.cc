@@ -64,11 +64,12 @@ TEST(KeyText, HashesAreTheSameOnlyForTheSameText) {
   EXPECT_FALSE(is_same_hash(hash_key_text("abc"), hash_key_text("abd")));
 }
 
-bool is_ours(std::string_view host, std::string_view listen) {
+bool is_ours(std::string_view host, std::string_view listen,
+             const std::vector<std::string>& others = {}) {
   const std::string text = "GET /api/v1/apps HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n";
   http::RequestHead head;
   EXPECT_EQ(http::parse_request(text, {}, head).parsed, http::Parsed::Done) << text;
-  return check_host(head, listen).has_value();
+  return check_host(head, listen, others).has_value();
 }
 
 TEST(Access, OnAWildcardTakesAddressesButNoNames) {
@@ -79,6 +80,14 @@ TEST(Access, OnAWildcardTakesAddressesButNoNames) {
   EXPECT_FALSE(is_ours("10.0.0.5", "127.0.0.1:27315"));
   EXPECT_TRUE(is_ours("10.0.0.5:27315", "10.0.0.5:27315"));
   EXPECT_FALSE(is_ours("10.0.0.6:27315", "10.0.0.5:27315"));
+}
+
+TEST(Access, KnowsEveryAddressAndTheNamesOfItsCertificates) {
+  const std::vector<std::string> others = {"gpu.example", "0.0.0.0:443"};
+  EXPECT_TRUE(is_ours("GPU.example:443", "127.0.0.1:27315", others));
+  EXPECT_TRUE(is_ours("10.0.0.5", "127.0.0.1:27315", others));
+  EXPECT_FALSE(is_ours("evil.example", "127.0.0.1:27315", others));
+  EXPECT_FALSE(is_ours("x.gpu.example", "127.0.0.1:27315", others));
 }
 
 TEST(Routes, AreFoundByMethodAndDecodedPath) {

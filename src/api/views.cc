@@ -14,7 +14,8 @@ std::string app_url(const Service& service, std::string_view app) {
   const std::string& listen = service.options.listen;
   const std::size_t colon = listen.rfind(':');
   const std::string port = colon == std::string::npos ? std::string() : listen.substr(colon);
-  return "http://" + std::string(app) + ".localhost" + port + "/";
+  const std::string scheme = service.options.is_secure ? "https://" : "http://";
+  return scheme + std::string(app) + ".localhost" + port + "/";
 }
 
 void write_accelerators(JsonWriter& json, const model::Lease& lease) {

@@ -75,6 +75,7 @@ std::string find_data_folder(const Wanted& wanted, const Seeker& seeker) {
 
 ServerAddress find_server(const Wanted& wanted, const Seeker& seeker) {
   ServerAddress server;
+  server.authorities = seeker.variable("KELVIN_CA").value_or("");
   const auto use = [&server](const std::string& address, const std::string& source) {
     server.url = url_of(address);
     server.tried.push_back(source);

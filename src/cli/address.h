@@ -2,8 +2,9 @@
 //
 // Server: --server, else KELVIN_SERVER, else the `listen` that a running `kelvin serve` wrote to serve.json in the data
 // folder, else http://127.0.0.1:27315. Key: KELVIN_TOKEN, else admin-token in the data folder. Data folder: --data, else
-// KELVIN_DATA, else /var/lib/kelvin for root and ~/.local/share/kelvin otherwise. What was looked at is kept, because
-// "unreachable" and "refused" are of no use without it.
+// KELVIN_DATA, else /var/lib/kelvin for root and ~/.local/share/kelvin otherwise. The certificate of a server is checked
+// against those in the file KELVIN_CA, else the system's. What was looked at is kept, because "unreachable" and "refused"
+// are of no use without it.
 #pragma once
 
 #include <optional>
@@ -26,6 +27,7 @@ struct ServerAddress {
   std::string url;                 // "http://127.0.0.1:27315", without a slash at its end
   std::vector<std::string> tried;  // "KELVIN_SERVER is not set", ..., up to what was used
   bool is_loopback = false;
+  std::string authorities;  // a file of certificates to trust in place of the system's; empty: none
 };
 
 struct Token {

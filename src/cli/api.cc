@@ -22,7 +22,7 @@ std::string joined(const std::vector<std::string>& parts) {
 }  // namespace
 
 Api::Api(ServerAddress server, Token token)
-    : server_(std::move(server)), token_(std::move(token)) {}
+    : server_(std::move(server)), token_(std::move(token)), client_(server_.authorities) {}
 
 Question Api::question(const std::string& method, const std::string& path) const {
   Question question{.method = method, .url = server_.url + "/api/v1" + path, .limit = kAnswerLimit};

@@ -137,6 +137,16 @@ Failure not_reached(const Exchange& exchange, std::string server, std::string wh
                           : "check the address, or start it there with: kelvin serve"};
 }
 
+Failure not_trusted(std::string server, std::string why) {
+  return {.exit = ExitCode::Unreachable,
+          .code = "certificate_not_trusted",
+          .what = "the certificate of " + std::move(server) + " is not trusted",
+          .why = std::move(why),
+          .next =
+              "name the file with its issuer's certificate in KELVIN_CA, and use an address "
+              "that is in the certificate"};
+}
+
 Failure failure_of(CURLcode code, const Exchange& exchange, const char* detail) {
   const std::string& url = exchange.question->url;
   const std::string server = url.substr(0, url.find('/', url.find("://") + 3));
@@ -144,6 +154,14 @@ Failure failure_of(CURLcode code, const Exchange& exchange, const char* detail) 
   const bool was_there = was_connected(exchange.handle) || !exchange.answer.headers.empty();
   if (exchange.is_too_long)
     return {.code = "answer_too_long", .what = "the answer of " + server + " is over 64 MiB"};
+  if (code == CURLE_PEER_FAILED_VERIFICATION) return not_trusted(server, why);
+  if (code == CURLE_SSL_CACERT_BADFILE) {
+    return {.exit = ExitCode::Usage,
+            .code = "bad_authorities",
+            .what = "the file that KELVIN_CA names cannot be used",
+            .why = why,
+            .next = "let it name a file of certificates in PEM"};
+  }
   if (code == CURLE_ABORTED_BY_CALLBACK) {
     return {.code = "unreadable", .what = "cannot read " + exchange.question->body_file};
   }
@@ -151,7 +169,7 @@ Failure failure_of(CURLcode code, const Exchange& exchange, const char* detail) 
     return {.exit = ExitCode::Usage,
             .code = "bad_address",
             .what = "\"" + server + "\" is no address of a server",
-            .next = "write it as http://HOST:PORT"};
+            .next = "write it as http://HOST:PORT or https://HOST:PORT"};
   }
   if (!was_there) return not_reached(exchange, server, why);
   if (code == CURLE_OPERATION_TIMEDOUT) {
@@ -214,7 +232,8 @@ struct Client::Curl {
   CURL* handle = nullptr;
 };
 
-Client::Client() : curl_(std::make_unique<Curl>()) {
+Client::Client(std::string authorities)
+    : curl_(std::make_unique<Curl>()), authorities_(std::move(authorities)) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
   curl_->handle = curl_easy_init();
 }
@@ -252,6 +271,7 @@ Attempt<Answer> Client::ask(const Question& question, const Listener& listener) 
   const HeaderList headers = header_list(question);
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
   set_target(handle, question);
+  if (!authorities_.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, authorities_.c_str());
   set_callbacks(handle, exchange);
   set_body(handle, exchange, file_bytes);
   const CURLcode code = curl_easy_perform(handle);

@@ -49,18 +49,20 @@ struct Listener {
 
 class Client {
  public:
-  Client();
+  // `authorities`: a file of the certificates that servers are trusted by; empty: the system's.
+  explicit Client(std::string authorities = {});
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   // Fails only when no whole answer came; a refusal is an answer. Unreachable: nobody answered, or the connection broke
-  // off. TimedOut: `limit` or `silence` has passed.
+  // off, or the server's certificate is none that is trusted for its name. TimedOut: `limit` or `silence` has passed.
   [[nodiscard]] Attempt<Answer> ask(const Question& question, const Listener& listener = {});
 
  private:
   struct Curl;
   std::unique_ptr<Curl> curl_;
+  std::string authorities_;
 };
 
 // Percent-encodes what may not stand in a query's value or a path's part.

@@ -27,7 +27,7 @@ class DataFolder {
   Result<std::string> admin_token();
 
   struct Announcement {
-    std::string listen;  // host:port
+    std::string listen;  // host:port, or https://host:port
     std::uint64_t epoch = 0;
   };
   // Writes serve.json, which the command line reads; forget() removes it.

@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "cli/data_folder.h"
+#include "cli/entrances.h"
 #include "cli/platform_metrics.h"
 #include "cluster/local/local_cluster.h"
 #include "cluster/local/local_content.h"
@@ -17,7 +18,6 @@
 #include "obs/decision_log.h"
 #include "os/clock.h"
 #include "os/slot_memory.h"
-#include "os/tcp.h"
 #include "shell/shell.h"
 #include "store/sqlite_store.h"
 
@@ -43,11 +43,6 @@ class ManagementDoor final : public ports::Management {
   ports::Management* behind_ = nullptr;
 };
 
-bool is_loopback(const std::string& listen) {
-  return listen.starts_with("127.") || listen.starts_with("localhost:") ||
-         listen.starts_with("[::1]:");
-}
-
 std::uint32_t loops_of_this_machine() {
   return static_cast<std::uint32_t>(std::clamp(::get_nprocs(), 1, 16));
 }
@@ -71,7 +66,6 @@ struct Platform::Parts {
   Instant started = clock.now();
   std::string admin_token;
   std::uint64_t epoch = 0;
-  std::string listen;  // as bound
   std::atomic<bool> is_ready{false};
 
   std::unique_ptr<store::SqliteStore> store;
@@ -81,7 +75,7 @@ struct Platform::Parts {
   obs::DecisionLog decisions;
   std::optional<os::SlotMemory> slot_memory;
   std::optional<os::SlotTable> slots;
-  os::Fd listening;
+  std::unique_ptr<Entrances> entrances;
   std::unique_ptr<shell::Shell> shell;
   ManagementDoor door;
   std::unique_ptr<gateway::Gateway> gateway;
@@ -115,9 +109,8 @@ Status Platform::Parts::open_cluster(const PlatformOptions& options) {
   KELVIN_TRY(os::SlotMemory memory, cluster->slots());
   slot_memory.emplace(std::move(memory));
   slots.emplace(slot_memory->table());
-  KELVIN_TRY(listening, cluster->listen(options.listen));
-  KELVIN_TRY(const std::uint16_t port, os::local_port(listening.get()));
-  listen = options.listen.substr(0, options.listen.rfind(':') + 1) + std::to_string(port);
+  const auto listen = [this](const std::string& address) { return cluster->listen(address); };
+  KELVIN_TRY(entrances, Entrances::open(options.listen, listen, log));
   return {};
 }
 
@@ -129,10 +122,12 @@ Status Platform::Parts::open_gateway(const PlatformOptions& options) {
                         .slots_max = slots->size(),
                         .gateway_loops = loops,
                         .random = {.state = epoch}});
-  gateway::GatewayOptions gateway_options{.listening = {{.fd = listening.get()}},
+  gateway::GatewayOptions gateway_options{.listening = entrances->listening(),
+                                          .tls = entrances->certificates(),
                                           .loops = loops,
                                           .limits = options.limits,
-                                          .is_open = is_loopback(listen),
+                                          .is_open = !options.listen.needs_keys,
+                                          .own_hosts = entrances->certificate_names(),
                                           .epoch = epoch,
                                           .records = options.records};
   gateway_options.records.traces.version = KELVIN_VERSION;
@@ -145,7 +140,9 @@ Status Platform::Parts::open_gateway(const PlatformOptions& options) {
 Status Platform::Parts::open_api() {
   logs = std::make_unique<cluster::local::LocalLogs>(folder.path());
   api::ApiOptions options{.data_folder = folder.path(),
-                          .listen = listen,
+                          .listen = entrances->main().host_and_port,
+                          .is_secure = entrances->main().is_secure,
+                          .other_hosts = entrances->other_hosts(),
                           .version = KELVIN_VERSION,
                           .epoch = epoch,
                           .admin_token = admin_token,
@@ -187,7 +184,9 @@ Status Platform::Parts::begin() {
                                 .decisions = decisions,
                                 .log = log}));
   KELVIN_TRY_VOID(api->start());
-  KELVIN_TRY_VOID(folder.announce({.listen = listen, .epoch = epoch}));
+  const ListenAddress& listen = entrances->main();
+  const std::string announced = listen.is_secure ? url_of(listen) : listen.host_and_port;
+  KELVIN_TRY_VOID(folder.announce({.listen = announced, .epoch = epoch}));
   is_ready = true;
   gateway->start();
   return {};
@@ -207,7 +206,7 @@ Result<std::unique_ptr<Platform>> Platform::start(const PlatformOptions& options
   return std::unique_ptr<Platform>(new Platform(std::move(parts)));
 }
 
-std::string Platform::url() const { return "http://" + parts_->listen; }
+std::string Platform::url() const { return url_of(parts_->entrances->main()); }
 
 bool Platform::shut_down(Farewell farewell, Duration patience) {
   const Instant give_up = parts_->clock.now() + patience;

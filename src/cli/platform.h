@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "cli/listen_options.h"
 #include "gateway/limits.h"
 #include "gateway/notary.h"
 #include "obs/log.h"
@@ -19,7 +20,7 @@ enum class Farewell { StopReplicas, KeepReplicas };
 
 struct PlatformOptions {
   std::string data;
-  std::string listen = "127.0.0.1:27315";  // host:port; port 0 takes a free one
+  ListenPlan listen;                       // port 0 takes a free one
   std::optional<std::uint32_t> cpu_slots;  // absent: one per core
   std::optional<std::uint32_t> loops;      // of the gateway, 1 to 16; absent: one per core
   gateway::GatewayLimits limits;
@@ -35,7 +36,7 @@ class Platform {
   static Result<std::unique_ptr<Platform>> start(const PlatformOptions& options, obs::Log& log);
   ~Platform();
 
-  // "http://127.0.0.1:27315", as bound.
+  // "http://127.0.0.1:27315", as bound; of several addresses the one for programs of this machine.
   std::string url() const;
 
   // Takes no further connection, lets running requests end, then stops the replicas and the keeper, or leaves them to

@@ -11,6 +11,7 @@
 
 #include "cli/address.h"
 #include "cli/limit_options.h"
+#include "cli/listen_options.h"
 #include "cli/platform.h"
 #include "cli/session.h"
 #include "cli/units.h"
@@ -29,6 +30,7 @@ constexpr std::uint32_t kLoopsMax = 16;
 struct ServeWanted {
   PlatformOptions platform;
   std::optional<std::uint32_t> slots;
+  ListenWanted listen;
   std::vector<std::string> limits;
   bool prints_limits = false;
   std::string log_sample = "1";
@@ -129,6 +131,8 @@ ExitCode serve(Session& session, const ServeWanted& wanted) {
   if (!limits) return session.fail(limits.error());
   if (wanted.prints_limits) return show_limits(session, *limits);
   if (const auto wrong = failure_of(wanted.platform)) return session.fail(*wrong);
+  const Attempt<ListenPlan> listen = plan_listening(wanted.listen);
+  if (!listen) return session.fail(listen.error());
   const Result<os::SignalFd> signals = os::SignalFd::create({SIGTERM, SIGINT});
   if (!signals) return session.fail(failure_of(signals.error()));
   std::signal(SIGPIPE, SIG_IGN);
@@ -139,6 +143,7 @@ ExitCode serve(Session& session, const ServeWanted& wanted) {
   options.cpu_slots = wanted.slots;
   options.limits = *limits;
   options.records = *records;
+  options.listen = *listen;
   options.data =
       find_data_folder({.server = {}, .data = options.data}, {here.variable, here.is_root});
   options.program = own_program();
@@ -156,6 +161,94 @@ ExitCode serve(Session& session, const ServeWanted& wanted) {
   return is_clean ? ExitCode::Ok : ExitCode::Failed;
 }
 
+std::vector<Option> listen_options(ServeWanted& wanted) {
+  return {{.names = "--listen",
+           .value = "ADDR",
+           .summary = "host:port, or https://host:port",
+           .variable = "KELVIN_LISTEN",
+           .into = &wanted.listen.addresses},
+          {.names = "--tls-cert",
+           .value = "FILE",
+           .summary = "a certificate in PEM, with its chain",
+           .variable = "KELVIN_TLS_CERT",
+           .into = &wanted.listen.certificates},
+          {.names = "--tls-key",
+           .value = "FILE",
+           .summary = "the private key of that certificate",
+           .variable = "KELVIN_TLS_KEY",
+           .into = &wanted.listen.keys},
+          {.names = "--insecure-listen",
+           .summary = "allow plain text beyond this machine",
+           .variable = "KELVIN_INSECURE_LISTEN",
+           .into = &wanted.listen.allows_plain_text},
+          {.names = "--open-apps",
+           .summary = "let anybody who reaches it call apps",
+           .variable = "KELVIN_OPEN_APPS",
+           .into = &wanted.listen.opens_apps}};
+}
+
+std::vector<Option> record_options(ServeWanted& wanted) {
+  return {{.names = "--access-log",
+           .value = "FILE",
+           .summary = "one JSON line per request",
+           .into = &wanted.platform.records.log.path},
+          {.names = "--access-log-sample",
+           .value = "SHARE",
+           .summary = "of requests in the log",
+           .into = &wanted.log_sample},
+          {.names = "--access-log-slow",
+           .value = "TIME",
+           .summary = "slower ones are always in it",
+           .into = &wanted.log_slow},
+          {.names = "--access-log-mib",
+           .value = "N",
+           .summary = "size of one file",
+           .into = &wanted.log_mib},
+          {.names = "--access-log-query",
+           .summary = "keep queries of paths in it",
+           .into = &wanted.platform.records.log.keeps_query},
+          {.names = "--otlp",
+           .value = "URL",
+           .summary = "collector of traces",
+           .into = &wanted.platform.records.traces.endpoint},
+          {.names = "--otlp-sample",
+           .value = "SHARE",
+           .summary = "of traces that begin here",
+           .into = &wanted.otlp_sample}};
+}
+
+std::vector<Option> other_options(ServeWanted& wanted) {
+  return {{.names = "--data",
+           .value = "DIR",
+           .summary = "the data folder",
+           .into = &wanted.platform.data},
+          {.names = "--slots",
+           .value = "N",
+           .summary = "CPU slots of this machine",
+           .into = &wanted.slots},
+          {.names = "--loops",
+           .value = "N",
+           .summary = "threads of the gateway",
+           .into = &wanted.platform.loops},
+          {.names = "--limit",
+           .value = "NAME=VALUE",
+           .summary = "set a limit of the gateway",
+           .into = &wanted.limits},
+          {.names = "--limits",
+           .summary = "print the limits instead of serving",
+           .into = &wanted.prints_limits},
+          {.names = "--keep-replicas",
+           .summary = "leave the replicas to the next serve at the end",
+           .into = &wanted.keeps_replicas}};
+}
+
+std::vector<Option> all_options(ServeWanted& wanted) {
+  std::vector<Option> all = listen_options(wanted);
+  for (const std::vector<Option>& more : {other_options(wanted), record_options(wanted)})
+    all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
 }  // namespace
 
 void add_serve(Cli& cli) {
@@ -164,60 +257,7 @@ void add_serve(Cli& cli) {
                        .summary = "run the platform",
                        .group = Group::Platform,
                        .reach = Reach::Nobody,
-                       .options = {{.names = "--listen",
-                                    .value = "ADDR",
-                                    .summary = "host:port",
-                                    .variable = "KELVIN_LISTEN",
-                                    .into = &wanted->platform.listen},
-                                   {.names = "--data",
-                                    .value = "DIR",
-                                    .summary = "the data folder",
-                                    .into = &wanted->platform.data},
-                                   {.names = "--slots",
-                                    .value = "N",
-                                    .summary = "CPU slots of this machine",
-                                    .into = &wanted->slots},
-                                   {.names = "--loops",
-                                    .value = "N",
-                                    .summary = "threads of the gateway",
-                                    .into = &wanted->platform.loops},
-                                   {.names = "--access-log",
-                                    .value = "FILE",
-                                    .summary = "one JSON line per request",
-                                    .into = &wanted->platform.records.log.path},
-                                   {.names = "--limit",
-                                    .value = "NAME=VALUE",
-                                    .summary = "set a limit of the gateway",
-                                    .into = &wanted->limits},
-                                   {.names = "--limits",
-                                    .summary = "print the limits instead of serving",
-                                    .into = &wanted->prints_limits},
-                                   {.names = "--access-log-sample",
-                                    .value = "SHARE",
-                                    .summary = "of requests in the log",
-                                    .into = &wanted->log_sample},
-                                   {.names = "--access-log-slow",
-                                    .value = "TIME",
-                                    .summary = "slower ones are always in it",
-                                    .into = &wanted->log_slow},
-                                   {.names = "--access-log-mib",
-                                    .value = "N",
-                                    .summary = "size of one file",
-                                    .into = &wanted->log_mib},
-                                   {.names = "--access-log-query",
-                                    .summary = "keep queries of paths in it",
-                                    .into = &wanted->platform.records.log.keeps_query},
-                                   {.names = "--otlp",
-                                    .value = "URL",
-                                    .summary = "collector of traces",
-                                    .into = &wanted->platform.records.traces.endpoint},
-                                   {.names = "--otlp-sample",
-                                    .value = "SHARE",
-                                    .summary = "of traces that begin here",
-                                    .into = &wanted->otlp_sample},
-                                   {.names = "--keep-replicas",
-                                    .summary = "leave the replicas to the next serve at the end",
-                                    .into = &wanted->keeps_replicas}},
+                       .options = all_options(*wanted),
                        .run = [wanted](Session& session) { return serve(session, *wanted); }});
 }
 

@@ -40,7 +40,7 @@ struct GatewayOptions {
   TlsContexts* tls = nullptr;  // outlives the gateway; needed where anything listening is secure
   std::uint32_t loops = 1;     // 1 to 16
   GatewayLimits limits;
-  bool is_open = true;  // apps may be called without a key: only while listening on loopback
+  bool is_open = true;  // apps may be called without a key
   std::vector<std::string>
       own_hosts;  // names of this server beside localhost and addresses; lower case, no port
   std::uint64_t epoch = 1;  // of this platform start; part of every request id
