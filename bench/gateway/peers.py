@@ -36,7 +36,7 @@ http {{
   keepalive_timeout 1h;
   tcp_nodelay on;
   client_max_body_size 0;
-  client_body_buffer_size 64k;
+  client_body_buffer_size 256k;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   upstream app {{

@@ -14,7 +14,7 @@ namespace kelvin::gateway {
 namespace {
 
 // A piece of a body from the client is one buffer and what was left of a head's: it must fit.
-constexpr std::size_t kRoomBytes = 128 * 1024;
+constexpr std::size_t kRoomBytes = 192 * 1024;
 constexpr std::size_t kProduceBytes = 64 * 1024;
 // The head that is read again is our own.
 constexpr http::Limits kAnyHead{

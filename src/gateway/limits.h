@@ -42,7 +42,7 @@ struct GatewayLimits {
   http::H2Limits h2_upstream{.streams_max = 1024,
                              .stream_window_bytes = 256 * 1024,
                              .connection_window_bytes = 8 * 1024 * 1024,
-                             .outbox_bytes_max = 256 * 1024};
+                             .outbox_bytes_max = 384 * 1024};
   Duration busy_interval =
       1s;  // at least, between two BusyMeasured of a loop that nobody asked for
   std::size_t burst_bytes =

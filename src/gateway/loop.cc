@@ -17,7 +17,7 @@
 namespace kelvin::gateway {
 namespace {
 
-constexpr std::size_t kClientBufferBytes = 64 * 1024;
+constexpr std::size_t kClientBufferBytes = 128 * 1024;
 constexpr std::size_t kUpstreamBufferBytes = 256 * 1024;
 // Of one listener in a row: the other loops and the open connections want their turn too.
 constexpr int kAcceptsInARow = 32;

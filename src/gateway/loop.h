@@ -127,7 +127,7 @@ class Loop {
   BusyBook& busy() { return busy_; }
   void report_busy();
   Random& random() { return random_; }
-  // For what is read within one event from a client, 64 KiB, and from a replica, 256 KiB.
+  // For what is read within one event from a client, 128 KiB, and from a replica, 256 KiB.
   std::span<char> client_buffer() { return client_buffer_; }
   std::span<char> upstream_buffer() { return upstream_buffer_; }
   std::vector<route::ReplicaLoad>& loads() { return loads_; }
