@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/check.h"
+
 namespace kelvin::gateway {
 
 BodyReader::BodyReader(http::Framing framing, std::uint64_t length)
@@ -27,6 +29,12 @@ BodyReader::Piece BodyReader::read(std::span<char> bytes) {
     }
   }
   return {};
+}
+
+void BodyReader::skip(std::uint64_t bytes) {
+  KELVIN_CHECK(bytes <= length_left());
+  left_ -= bytes;
+  is_done_ = left_ == 0;
 }
 
 BodyReader::Piece BodyReader::read_chunks(std::span<char> bytes) {

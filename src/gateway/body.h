@@ -27,6 +27,10 @@ class BodyReader {
   Piece read(std::span<char> bytes);
 
   bool is_done() const { return is_done_; }
+  // Bytes still to come of a body that says its length.
+  std::uint64_t length_left() const { return framing_ == http::Framing::Length ? left_ : 0; }
+  // So many of them went another way.
+  void skip(std::uint64_t bytes);
   // Whether the whole rest of the body is among `there` bytes that have come in; chunks are not looked at.
   bool fits(std::size_t there) const {
     return is_done_ || (framing_ == http::Framing::Length && left_ <= there);

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "gateway/heads.h"
+#include "gateway/pipe.h"
 #include "gateway/problem.h"
 #include "http/message.h"
 
@@ -33,8 +34,11 @@ struct BodyPiece {
 // A piece of a reply's body.
 struct ReplyPiece {
   std::string_view payload;
+  SplicePipe* pipe = nullptr;  // not null: it holds the payload, and is to be emptied
   bool is_last = false;
   std::span<const http::Field> trailers;  // with is_last
+
+  std::size_t bytes() const { return pipe != nullptr ? pipe->bytes() : payload.size(); }
 };
 
 class Downstream {
@@ -69,6 +73,8 @@ class Downstream {
   virtual bool has_room() = 0;
   // How many bytes the next piece may have, so that what the client does not take at once stays small.
   virtual std::size_t piece_bytes_max() const = 0;
+  // Whether the next piece may lie in a pipe: the reply goes out as it came in.
+  virtual bool takes_pipe() const = 0;
 
   // --- turns ---
   // Does all that can be done without waiting. To be called after every change from outside.

@@ -177,7 +177,7 @@ void Exchange::on_reply_head(const http::ResponseHead& head, BodyOut body) {
 
 // The replica's time ends with the last byte read, before that byte is passed on: a slow client costs the app nothing.
 void Exchange::on_reply_body(const ReplyPiece& piece) {
-  s_.reply_bytes += piece.payload.size();
+  s_.reply_bytes += piece.bytes();
   if (s_.is_sse) s_.line_ends = line_ends_after(piece.payload, s_.line_ends);
   if (piece.is_last) reply_ended();
   downstream_.send_body(piece);

@@ -13,7 +13,7 @@ namespace {
 
 // Requests answered for one connection before the others have their turn: pipelined ones need no event.
 constexpr int kRequestsInATurn = 32;
-// Pieces of a reply's body: the first takes 64 KiB and its head in one call.
+// Pieces of a reply's body.
 constexpr std::size_t kPieceBytesMin = 64 * 1024;
 constexpr std::size_t kPieceBytesFirst = 128 * 1024;
 constexpr std::size_t kPieceBytesMax = 256 * 1024;
@@ -214,7 +214,10 @@ void H1Client::send_continue() {
 // --- replies -----------------------------------------------------------------------------------
 
 void H1Client::send(std::initializer_list<std::string_view> parts) {
-  const Sent sent = out_.send(transport_, parts);
+  note(out_.send(transport_, parts));
+}
+
+void H1Client::note(const Sent& sent) {
   if (sent.bytes > 0) has_moved_ = true;
   if (sent.io == Io::Broken) return abandon();
   if (sent.io == Io::Blocked) may_write_ = false;
@@ -256,8 +259,15 @@ void H1Client::send_head(const http::ResponseHead& head, const ReplyNotes& notes
   out_.keep(text);
 }
 
+bool H1Client::takes_pipe() const {
+  return out_.empty() && !transport_.is_secure() && reply_form_.framing == http::Framing::Length;
+}
+
 void H1Client::send_body(const ReplyPiece& piece) {
-  if (reply_form_.framing == http::Framing::Chunked) {
+  const std::size_t bytes = piece.bytes();
+  if (piece.pipe != nullptr) {
+    note(out_.send_from(*piece.pipe, transport_));
+  } else if (reply_form_.framing == http::Framing::Chunked) {
     std::string& text = loop_.scratch();
     text.clear();
     if (!piece.payload.empty()) http::append_chunk_size(text, piece.payload.size());
@@ -268,14 +278,14 @@ void H1Client::send_body(const ReplyPiece& piece) {
   } else {
     send({piece.payload});
   }
-  learn_piece_size(piece);
+  learn_piece_size(bytes);
 }
 
 // Large pieces save system calls, and are for a client that takes them whole: what it leaves is kept here.
-void H1Client::learn_piece_size(const ReplyPiece& piece) {
+void H1Client::learn_piece_size(std::size_t bytes) {
   if (!out_.empty())
     piece_bytes_max_ = kPieceBytesMin;
-  else if (piece.payload.size() * 2 > piece_bytes_max_)
+  else if (bytes * 2 > piece_bytes_max_)
     piece_bytes_max_ = std::min(piece_bytes_max_ * 2, kPieceBytesMax);
 }
 

@@ -43,6 +43,7 @@ class H1Client : public ClientConnection, public Downstream {
   void break_off(std::string_view last_words) override;
   bool has_room() override;
   std::size_t piece_bytes_max() const override { return piece_bytes_max_; }
+  bool takes_pipe() const override;
   void advance() override;
   void watch(bool wants_body) override;
   void close_after() override { closes_ = true; }
@@ -66,7 +67,8 @@ class H1Client : public ClientConnection, public Downstream {
   bool is_flushed() const { return out_.empty() && !transport_.has_unsent(); }
   bool body_is_here() const { return body_.fits(in_.view().size() - in_hand_); }
   void send(std::initializer_list<std::string_view> parts);
-  void learn_piece_size(const ReplyPiece& piece);
+  void note(const Sent& sent);
+  void learn_piece_size(std::size_t bytes);
   void set_step(Step step, Duration at_most);
 
   Step step_ = Step::ReadingHead;

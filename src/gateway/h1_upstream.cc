@@ -15,6 +15,10 @@ namespace {
 
 // A replica that says more than this before it answers never will.
 constexpr std::uint32_t kInterimHeadsMax = 32;
+// A head, and small replies whole; what follows it of a large one is left for the pipe.
+constexpr std::size_t kFirstBytes = 16 * 1024;
+// For less, copying costs no more than the calls that it saves.
+constexpr std::uint64_t kPipeBytesMin = 32 * 1024;
 
 // Half of the replica's "Keep-Alive: timeout=N", so that it rarely closes just as a request is on its way.
 Duration kept_for(const http::ResponseHead& head, Duration at_most) {
@@ -111,30 +115,61 @@ void H1Upstream::read_reply() {
   while (exchange_ != nullptr) {
     Downstream& downstream = exchange_->downstream();
     if (!downstream.has_room() || exchange_ == nullptr || !may_read_) return;
-    const std::span<char> whole = loop_.upstream_buffer();
-    const std::span<char> buffer =
-        whole.first(std::min(whole.size(), downstream.piece_bytes_max()));
-    const Received received = transport_.receive(buffer);
-    switch (received.io) {
-      case Io::Blocked:
-        may_read_ = false;
-        return;
-      case Io::Broken:
-        return exchange_->on_reply_broke("it reset the connection");
-      case Io::Ended:
-        if (!head_is_done_ || !body_.ends_with_connection()) {
-          return exchange_->on_reply_broke(
-              "it closed the connection before the reply was complete");
-        }
-        return exchange_->on_reply_body({.is_last = true});
-      case Io::Done:
-        break;
-    }
-    if (received.bytes < buffer.size() && !saw_end_) may_read_ = false;
-    take_reply(buffer.first(received.bytes));
-    moved += received.bytes;
+    const std::size_t bytes =
+        goes_by_pipe(downstream) ? read_by_pipe(downstream) : read_piece(downstream);
+    if (bytes == 0) return;
+    moved += bytes;
     if (moved > loop_.limits().burst_bytes && exchange_ != nullptr)
       return loop_.call_again(downstream);
+  }
+}
+
+std::size_t H1Upstream::read_piece(Downstream& downstream) {
+  const std::span<char> whole = loop_.upstream_buffer();
+  const std::size_t most = head_is_done_ ? downstream.piece_bytes_max() : kFirstBytes;
+  const std::span<char> buffer = whole.first(std::min(whole.size(), most));
+  const Received received = transport_.receive(buffer);
+  if (received.io != Io::Done) {
+    note_unread(received.io);
+    return 0;
+  }
+  if (received.bytes < buffer.size() && !saw_end_) may_read_ = false;
+  take_reply(buffer.first(received.bytes));
+  return received.bytes;
+}
+
+bool H1Upstream::goes_by_pipe(const Downstream& downstream) const {
+  return head_is_done_ && body_.length_left() >= kPipeBytesMin && loop_.pipe() != nullptr &&
+         downstream.takes_pipe();
+}
+
+std::size_t H1Upstream::read_by_pipe(Downstream& downstream) {
+  SplicePipe& pipe = *loop_.pipe();
+  const auto most = std::min<std::uint64_t>(body_.length_left(), downstream.piece_bytes_max());
+  const Received received = pipe.fill(transport_.fd(), most);
+  if (received.io != Io::Done) {
+    note_unread(received.io);
+    return 0;
+  }
+  body_.skip(received.bytes);
+  exchange_->on_reply_body({.pipe = &pipe, .is_last = body_.is_done()});
+  return received.bytes;
+}
+
+void H1Upstream::note_unread(Io io) {
+  switch (io) {
+    case Io::Done:
+      return;
+    case Io::Blocked:
+      may_read_ = false;
+      return;
+    case Io::Broken:
+      return exchange_->on_reply_broke("it reset the connection");
+    case Io::Ended:
+      if (!head_is_done_ || !body_.ends_with_connection()) {
+        return exchange_->on_reply_broke("it closed the connection before the reply was complete");
+      }
+      return exchange_->on_reply_body({.is_last = true});
   }
 }
 

@@ -44,6 +44,11 @@ class H1Upstream : public Endpoint, public Upstream {
   void leave(bool keeps) override;
 
  private:
+  // Bytes that came; 0: there is nothing to go on with.
+  std::size_t read_piece(Downstream& downstream);
+  std::size_t read_by_pipe(Downstream& downstream);
+  bool goes_by_pipe(const Downstream& downstream) const;
+  void note_unread(Io io);
   void take_reply(std::span<char> bytes);
   void take_head(const http::ResponseHead& head);
   void take_body(std::span<char> bytes);

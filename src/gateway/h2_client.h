@@ -49,6 +49,7 @@ class H2ClientStream : public Downstream {
   void break_off(std::string_view last_words) override;
   bool has_room() override;
   std::size_t piece_bytes_max() const override;
+  bool takes_pipe() const override { return false; }
   void advance() override;
   void watch(bool wants_body) override;
   void close_after() override {}

@@ -48,6 +48,7 @@ Loop::Loop(Shared& shared, std::uint32_t index, os::Epoll epoll, os::EventFd inb
       notary_(*shared.records, metrics_, index),
       client_buffer_(kClientBufferBytes),
       upstream_buffer_(kUpstreamBufferBytes) {
+  if (auto pipe = SplicePipe::make()) pipe_.emplace(std::move(*pipe));
   accept_again_.owner = this;
   accept_again_.kind = static_cast<std::uint8_t>(TimerKind::AcceptAgain);
   for (const Listening& listening : shared.listening)

@@ -25,6 +25,7 @@
 #include "gateway/limits.h"
 #include "gateway/metrics.h"
 #include "gateway/notary.h"
+#include "gateway/pipe.h"
 #include "gateway/routes.h"
 #include "gateway/timers.h"
 #include "gateway/tls.h"
@@ -130,6 +131,8 @@ class Loop {
   // For what is read within one event from a client, 128 KiB, and from a replica, 256 KiB.
   std::span<char> client_buffer() { return client_buffer_; }
   std::span<char> upstream_buffer() { return upstream_buffer_; }
+  // Empty between events; null where the system gave none.
+  SplicePipe* pipe() { return pipe_ ? &*pipe_ : nullptr; }
   std::vector<route::ReplicaLoad>& loads() { return loads_; }
   http::RequestHead& request_head() { return request_head_; }
   http::ResponseHead& response_head() { return response_head_; }
@@ -224,6 +227,7 @@ class Loop {
   Notary notary_;
   std::vector<char> client_buffer_;
   std::vector<char> upstream_buffer_;
+  std::optional<SplicePipe> pipe_;
   std::string scratch_;
   std::vector<http::Field> scratch_fields_;
   std::vector<route::ReplicaLoad> loads_;  // of the app whose slot is being sought

@@ -1,10 +1,15 @@
-// Tests of the parts that know no socket: destinations, keys, busy time, timers, routes.
+// Tests of the parts: destinations, keys, busy time, the pipe, timers, routes.
 #include <gtest/gtest.h>
 #include <openssl/sha.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <csignal>
 
 #include "gateway/busy.h"
 #include "gateway/destination.h"
 #include "gateway/keys.h"
+#include "gateway/pipe.h"
 #include "gateway/routes.h"
 #include "gateway/timers.h"
 
@@ -96,6 +101,54 @@ TEST(BusyBook, MergesOverlapsAndCutsAtReports) {
   EXPECT_EQ(report.entries[0].answered, 2u);
   EXPECT_FALSE(book.has_something());
   EXPECT_TRUE(book.report(3, {500}).entries.empty());
+}
+
+TEST(Pipe, KeepsWhatASocketDoesNotTake) {
+  SocketPair from = make_socket_pair().value();
+  SocketPair to = make_socket_pair().value();
+  SplicePipe pipe = SplicePipe::make().value();
+  std::string arrived;
+  std::string rest;
+  std::string said;
+  const auto take = [&] {
+    std::array<char, 4096> some{};
+    ssize_t got = 0;
+    while ((got = ::recv(to.theirs.get(), some.data(), some.size(), 0)) > 0)
+      arrived.append(some.data(), static_cast<std::size_t>(got));
+  };
+  while (rest.empty()) {
+    const std::string part(3000, static_cast<char>('a' + said.size() / 3000 % 26));
+    ASSERT_EQ(::send(from.theirs.get(), part.data(), part.size(), 0), 3000);
+    said += part;
+    EXPECT_EQ(pipe.fill(from.ours.get(), 1 << 20U).bytes, 3000U);
+    const Sent sent = pipe.drain(to.ours.get(), rest);
+    EXPECT_EQ(sent.io, rest.empty() ? Io::Done : Io::Blocked);
+    EXPECT_EQ(pipe.bytes(), 0U);
+  }
+  take();
+  EXPECT_EQ(arrived + rest, said);
+}
+
+TEST(Pipe, SaysThatNothingHasComeAndThatTheEndHas) {
+  SocketPair from = make_socket_pair().value();
+  SplicePipe pipe = SplicePipe::make().value();
+  EXPECT_EQ(pipe.fill(from.ours.get(), 100).io, Io::Blocked);
+  from.theirs.reset();
+  EXPECT_EQ(pipe.fill(from.ours.get(), 100).io, Io::Ended);
+}
+
+TEST(Pipe, EmptiesItselfForAClientThatHasGone) {
+  SocketPair from = make_socket_pair().value();
+  SocketPair to = make_socket_pair().value();
+  SplicePipe pipe = SplicePipe::make().value();
+  ASSERT_EQ(::send(from.theirs.get(), "gone", 4, 0), 4);
+  EXPECT_EQ(pipe.fill(from.ours.get(), 100).bytes, 4U);
+  to.theirs.reset();
+  std::signal(SIGPIPE, SIG_IGN);  // loops block all signals
+  std::string rest;
+  EXPECT_EQ(pipe.drain(to.ours.get(), rest).io, Io::Broken);
+  EXPECT_EQ(rest, "gone");
+  EXPECT_EQ(pipe.bytes(), 0U);
 }
 
 TEST(Timers, FireInTheirTickAndNeverEarly) {

@@ -220,6 +220,56 @@ TEST(Proxy, HoldsBackAFastReplicaAndLosesNothing) {
   EXPECT_TRUE(reply.is_whole);
 }
 
+// Every byte tells where it belongs.
+std::string counted(std::size_t bytes) {
+  std::string text(bytes, '\0');
+  std::uint32_t state = 1;
+  for (char& c : text) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 24U);
+  return text;
+}
+
+TEST(Proxy, PassesLargeRepliesUnchangedOnKeptConnections) {
+  Testbed bed;
+  ScriptedReplica replica;
+  bed.set_app("echo", {bed.open_replica(1, replica.port())});
+  Wire client = bed.connect();
+  client.send(get("/"));
+  Wire upstream = replica.accept();
+  for (const std::size_t bytes : {40'000UL, 65'536UL, 8'388'613UL, 100UL}) {
+    upstream.read_request();
+    const std::string body = counted(bytes);
+    // More than the sockets hold comes before the client reads any of it.
+    os::Thread sender("sender", [&] {
+      upstream.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n");
+      upstream.send(body);
+    });
+    bed.settle();
+    const Reply reply = client.read_reply();
+    EXPECT_TRUE(reply.is_whole && reply.body == body) << bytes;
+    sender.join();
+    client.send(get("/"));
+  }
+  upstream.read_request();
+}
+
+TEST(Proxy, CutsALargeReplyThatItsReplicaBroke) {
+  Testbed bed;
+  ScriptedReplica replica;
+  bed.set_app("echo", {bed.open_replica(1, replica.port())});
+  Wire client = bed.connect();
+  client.send(get("/"));
+  Wire upstream = replica.accept();
+  upstream.read_request();
+  const std::string body = counted(500'000);
+  upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + body);
+  upstream.close();
+  const Reply reply = client.read_reply();
+  EXPECT_FALSE(reply.is_whole);
+  EXPECT_EQ(reply.body, body);
+  EXPECT_EQ(bed.control.next<model::ReplicaSuspected>().detail,
+            "it closed the connection before the reply was complete");
+}
+
 TEST(Proxy, KnowsRepliesWithoutBodies) {
   Testbed bed;
   ScriptedReplica replica;

@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "gateway/pipe.h"
 #include "gateway/transport.h"
 #include "os/system_error.h"
 
@@ -81,6 +82,11 @@ Sent Outbox::send_beside(Transport& to, std::string_view borrowed) {
   Sent sent = push(to, std::span(&borrowed, 1));
   sent.borrowed = sent.bytes - std::min(sent.bytes, before);
   return sent;
+}
+
+Sent Outbox::send_from(SplicePipe& pipe, Transport& to) {
+  KELVIN_CHECK(empty());
+  return pipe.drain(to.fd(), kept_);
 }
 
 void Outbox::clear() { empty_out(kept_, from_); }

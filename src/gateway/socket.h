@@ -30,6 +30,7 @@ struct Sent {
   std::size_t borrowed = 0;  // of send_beside: those among them that were not kept ones
 };
 
+class SplicePipe;
 class Transport;
 
 // Bytes on their way out. Holds only what the kernel has not taken yet.
@@ -43,6 +44,8 @@ class Outbox {
   [[nodiscard]] Sent send(Transport& to, std::initializer_list<std::string_view> parts = {});
   // As send, but what is left of `borrowed` is not kept.
   [[nodiscard]] Sent send_beside(Transport& to, std::string_view borrowed);
+  // Sends what the pipe holds; what does not go is kept. Only when nothing is kept.
+  [[nodiscard]] Sent send_from(SplicePipe& pipe, Transport& to);
   void clear();
 
  private:
