@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
+#include "gateway/addresses.h"
 #include "gateway/loop.h"
 #include "gateway/socket.h"
 #include "gateway/transport.h"
@@ -32,11 +34,15 @@ class ClientConnection : public Endpoint {
   bool is_discarded() const { return !transport_.is_open(); }
   Transport& transport() { return transport_; }
   const std::string& address_text() const { return address_; }
+  // Among the connections of its address.
+  void keep_place(AddressBook::Place place) { place_ = std::move(place); }
+  AddressBook::Place take_place() { return std::move(place_); }
 
  protected:
   Loop& loop_;
   Transport transport_;
   std::string address_;
+  AddressBook::Place place_;
 };
 
 }  // namespace kelvin::gateway

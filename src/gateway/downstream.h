@@ -41,6 +41,13 @@ struct ReplyPiece {
   std::size_t bytes() const { return pipe != nullptr ? pipe->bytes() : payload.size(); }
 };
 
+// What an exchange waits for from its client.
+enum class Awaited : std::uint8_t {
+  Nothing,
+  Body,        // at any rate: it may be a conversation
+  BodyInTime,  // at the rate that the limits ask for
+};
+
 class Downstream {
  public:
   virtual ~Downstream() = default;
@@ -79,8 +86,8 @@ class Downstream {
   // --- turns ---
   // Does all that can be done without waiting. To be called after every change from outside.
   virtual void advance() = 0;
-  // Minds the client's own deadlines: it must take its reply, and go on with its body where `wants_body`.
-  virtual void watch(bool wants_body) = 0;
+  // Minds the client's own deadlines: it must take its reply, and go on with its body where that is awaited.
+  virtual void watch(Awaited awaited) = 0;
   // No further request is taken from this client once this one is answered.
   virtual void close_after() = 0;
   // The client has gone, or is given up.

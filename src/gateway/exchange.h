@@ -51,6 +51,8 @@ class Exchange {
   void advance();
   // The client gave up: its body stopped arriving.
   void body_stalled();
+  // It comes more slowly than the limits allow.
+  void body_too_slow();
   void client_left();
 
   bool is_over() const { return step_ == Step::Over; }
@@ -124,7 +126,7 @@ class Exchange {
   bool forward_body();
   bool send(const Outgoing& outgoing);
   bool note_sent(const Sent& sent, Instant at);
-  bool wants_body() const;
+  Awaited awaited() const;
   void reply_ended();
   void break_reply(const model::Refusal& refusal);
 
@@ -137,6 +139,7 @@ class Exchange {
     std::string_view code;  // of a refusal
   };
   void reply_own(const Own& own);
+  void refuse_slow_body(std::string sentence);
   void note_head(const http::RequestHead& head, Surface surface);
   void note_end(int status, Ending ending, std::string_view code = {});
   void free_held();
@@ -168,6 +171,8 @@ class Exchange {
     std::string held;           // body under /v1
     std::size_t held_from = 0;  // of it, what the replica has taken
     BodyOut body_form;          // as it goes to the replica
+    bool awaits_continue =
+        false;  // the client sends it once the replica says so, or loses patience
 
     // At a replica.
     std::uint32_t tries = 0;

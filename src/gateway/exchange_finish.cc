@@ -154,10 +154,19 @@ void Exchange::on_timeout() {
   downstream_.advance();
 }
 
-void Exchange::body_stalled() {
+void Exchange::body_stalled() { refuse_slow_body("The request's body stopped arriving."); }
+
+void Exchange::body_too_slow() {
+  const RateRule& rule = loop_.limits().body_rate;
+  refuse_slow_body("The request's body came at less than " +
+                   std::to_string(rule.bytes_per_second_min) + " bytes a second for " +
+                   std::to_string(whole_ms(rule.window)) +
+                   " ms. Send it faster, or have the server's limit 'body-rate' lowered.");
+}
+
+void Exchange::refuse_slow_body(std::string sentence) {
   leave_replica(false);
-  refuse(
-      {.status = 408, .code = "body_too_slow", .sentence = "The request's body stopped arriving."});
+  refuse({.status = 408, .code = "body_too_slow", .sentence = std::move(sentence)});
   downstream_.advance();
 }
 

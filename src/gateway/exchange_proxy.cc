@@ -49,11 +49,15 @@ void Exchange::pump() {
   pump_request();
   if (step_ != Step::Proxying) return;
   upstream_->read_reply();
-  if (step_ == Step::Proxying) downstream_.watch(wants_body());
+  if (step_ == Step::Proxying) downstream_.watch(awaited());
 }
 
-bool Exchange::wants_body() const {
-  return !s_.body_is_over && !s_.is_tunnel && s_.may_send_more && upstream_->can_take();
+// A replica that takes no more, or has not said yet that it wants the body, is not the client's fault.
+Awaited Exchange::awaited() const {
+  const bool wants_body =
+      !s_.body_is_over && !s_.is_tunnel && s_.may_send_more && upstream_->can_take();
+  if (!wants_body) return Awaited::Nothing;
+  return s_.body.length && !s_.awaits_continue ? Awaited::BodyInTime : Awaited::Body;
 }
 
 // --- to the replica ----------------------------------------------------------------------------
@@ -111,6 +115,7 @@ bool Exchange::forward_body() {
   }
   s_.request_bytes += piece.payload.size();
   s_.body_is_over = piece.is_last;
+  s_.awaits_continue = false;
   const bool goes_on =
       send({.payload = piece.payload, .is_last = piece.is_last, .trailers = piece.trailers});
   downstream_.body_taken();
@@ -150,7 +155,10 @@ bool Exchange::note_sent(const Sent& sent, Instant at) {
 
 // --- from the replica --------------------------------------------------------------------------
 
-void Exchange::on_interim(const http::ResponseHead& head) { downstream_.send_interim(head); }
+void Exchange::on_interim(const http::ResponseHead& head) {
+  if (head.status == 100) s_.awaits_continue = false;
+  downstream_.send_interim(head);
+}
 
 void Exchange::on_reply_head(const http::ResponseHead& head, BodyOut body) {
   State& e = s_;

@@ -265,6 +265,7 @@ void Exchange::route_to_management(const http::RequestHead& head) {
 
 void Exchange::write_request_head(const http::RequestHead& head, std::string_view path,
                                   std::string_view prefix) {
+  s_.awaits_continue = head.expects_continue && !s_.is_openai && s_.body.exists;
   const std::string id = model::to_text(s_.id);
   const RequestTrace& trace = s_.note.trace;
   const auto parent = trace.traceparent();
@@ -283,7 +284,7 @@ void Exchange::write_request_head(const http::RequestHead& head, std::string_vie
        .body = s_.body_form,
        .is_secure = downstream_.is_secure(),
        .removes_authorization = s_.removes_authorization,
-       .passes_expect = head.expects_continue && !s_.is_openai && s_.body.exists});
+       .passes_expect = s_.awaits_continue});
   request_out_.clear();
   request_out_.keep(text);
 }
@@ -306,7 +307,7 @@ void Exchange::begin_openai(const http::RequestHead& head) {
   if (s_.body.length.value_or(0) > loop_.limits().held_body_max) return refuse_long_body();
   s_.raw_head = downstream_.text_of(head);
   step_ = Step::HoldingBody;
-  downstream_.watch(true);
+  downstream_.watch(Awaited::BodyInTime);
   if (head.expects_continue) downstream_.send_continue();
 }
 
@@ -325,7 +326,7 @@ void Exchange::hold_body() {
     const BodyPiece piece = downstream_.read_body();
     switch (piece.kind) {
       case BodyPiece::Kind::NotYet:
-        return downstream_.watch(true);
+        return downstream_.watch(Awaited::BodyInTime);
       case BodyPiece::Kind::Left:
         return downstream_.abandon();
       case BodyPiece::Kind::Broken:
@@ -340,9 +341,12 @@ void Exchange::hold_body() {
     const bool is_kept = keep_body(piece.payload);
     downstream_.body_taken();
     if (!is_kept) return;
-    if (piece.is_last) return finish_openai();
+    if (piece.is_last) {
+      downstream_.watch(Awaited::Nothing);
+      return finish_openai();
+    }
     if (moved > loop_.limits().burst_bytes) {
-      downstream_.watch(true);
+      downstream_.watch(Awaited::BodyInTime);
       return loop_.call_again(downstream_);
     }
   }

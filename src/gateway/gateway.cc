@@ -5,18 +5,26 @@
 
 #include <cerrno>
 #include <chrono>
+#include <span>
 #include <utility>
 
 #include "base/check.h"
 #include "gateway/client_connection.h"
 #include "gateway/h1_upstream.h"
 #include "gateway/loop.h"
+#include "os/hash.h"
 #include "os/system_error.h"
 
 namespace kelvin::gateway {
 namespace {
 
 constexpr std::uint32_t kLoopsMax = 16;  // four bits of a request id name the loop
+
+std::uint64_t make_secret() {
+  std::uint64_t secret = 0;
+  os::fill_random(std::as_writable_bytes(std::span(&secret, 1)));
+  return secret;
+}
 
 Status make_non_blocking(int fd) {
   const int flags = ::fcntl(fd, F_GETFL);
@@ -36,6 +44,8 @@ Result<std::unique_ptr<Gateway>> Gateway::create(GatewayOptions options,
   shared->tls = options.tls;
   shared->is_open = options.is_open;
   shared->own_hosts = std::move(options.own_hosts);
+  shared->addresses.emplace(options.limits.connections_per_address_max, make_secret());
+  shared->count_as = options.count_as;
   shared->epoch = options.epoch;
   shared->control = ports.control;
   shared->slots = ports.slots;

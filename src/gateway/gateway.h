@@ -9,10 +9,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
+#include "gateway/addresses.h"
 #include "gateway/limits.h"
 #include "gateway/metrics.h"
 #include "gateway/notary.h"
@@ -45,6 +47,8 @@ struct GatewayOptions {
       own_hosts;  // names of this server beside localhost and addresses; lower case, no port
   std::uint64_t epoch = 1;  // of this platform start; part of every request id
   RecordOptions records;    // what is written down about requests, and where
+  // Which connections count as one address, and which not at all.
+  AddressPrefix (*count_as)(std::string_view address) = prefix_of;
 };
 
 // They outlive the gateway. Nothing of them is called before start().

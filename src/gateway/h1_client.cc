@@ -172,6 +172,7 @@ void H1Client::serve(const http::RequestHead& head) {
   const http::Framing framing = http::framing_of(head);
   body_ = BodyReader(framing, head.content_length.value_or(0));
   in_hand_ = head.bytes;
+  body_rate_ = {};
   set_step(Step::Serving, Duration::zero());
   exchange_.begin(head, {.exists = framing != http::Framing::None, .length = head.content_length});
   if (!is_discarded()) body_taken();
@@ -190,6 +191,7 @@ BodyPiece H1Client::read_body() {
   const auto piece = body_.read(in_.bytes());
   if (piece.is_refused) return {.kind = BodyPiece::Kind::Broken, .why = piece.why};
   in_hand_ = piece.consumed;
+  body_rate_.note(piece.payload.size());
   return {.kind = BodyPiece::Kind::Bytes,
           .payload = piece.payload,
           .is_last = body_.is_done(),
@@ -315,7 +317,7 @@ void H1Client::break_off(std::string_view last_words) {
 
 bool H1Client::flush() {
   if (!has_room()) {
-    if (!is_discarded()) watch(false);
+    if (!is_discarded()) watch(Awaited::Nothing);
     return false;
   }
   next_request();
@@ -356,18 +358,26 @@ void H1Client::linger() {
 
 // --- deadlines and the end ---------------------------------------------------------------------
 
-void H1Client::watch(bool wants_body) {
+void H1Client::watch(Awaited awaited) {
   const GatewayLimits& limits = loop_.limits();
-  if (exchange_.is_tunnel()) {
-    if (has_moved_ || !step_timer_.is_set())
-      loop_.timers().set(step_timer_, loop_.now() + limits.tunnel_idle_time);
-  } else if (is_flushed() && !wants_body) {
-    step_timer_.drop();
-  } else if (has_moved_ || !step_timer_.is_set()) {
-    loop_.timers().set(
-        step_timer_, loop_.now() + (is_flushed() ? limits.body_idle_time : limits.write_idle_time));
-  }
-  has_moved_ = false;
+  const Instant now = loop_.now();
+  if (awaited == Awaited::BodyInTime)
+    body_rate_.resume(now);
+  else
+    body_rate_.pause(now);
+  const bool is_fresh = std::exchange(has_moved_, false) || !step_timer_.is_set();
+  if (!exchange_.is_tunnel() && is_flushed() && awaited == Awaited::Nothing)
+    return step_timer_.drop();
+  if (is_fresh && exchange_.is_tunnel())
+    silent_until_ = now + limits.tunnel_idle_time;
+  else if (is_fresh)
+    silent_until_ = now + (is_flushed() ? limits.body_idle_time : limits.write_idle_time);
+  set_step_timer();
+}
+
+void H1Client::set_step_timer() {
+  const Instant window_end = body_rate_.deadline(loop_.limits().body_rate);
+  loop_.timers().set(step_timer_, std::min(silent_until_, window_end));
 }
 
 void H1Client::on_step_timeout() {
@@ -382,9 +392,13 @@ void H1Client::on_step_timeout() {
                         .code = "head_too_slow",
                         .sentence = "The request's head did not arrive in time."});
       return advance();
-    case Step::Serving:
+    case Step::Serving: {
+      const bool is_silent = loop_.now() >= silent_until_;
+      if (!is_silent && !body_rate_.is_too_slow(loop_.limits().body_rate, loop_.now()))
+        return set_step_timer();
       if (!is_flushed() || exchange_.has_sent_head()) return abandon();
-      return exchange_.body_stalled();
+      return is_silent ? exchange_.body_stalled() : exchange_.body_too_slow();
+    }
     case Step::Flushing:
     case Step::Lingering:
       return abandon();

@@ -12,6 +12,7 @@
 #include "gateway/client_connection.h"
 #include "gateway/downstream.h"
 #include "gateway/exchange.h"
+#include "gateway/rate_watch.h"
 #include "gateway/socket.h"
 #include "gateway/timers.h"
 
@@ -45,7 +46,7 @@ class H1Client : public ClientConnection, public Downstream {
   std::size_t piece_bytes_max() const override { return piece_bytes_max_; }
   bool takes_pipe() const override;
   void advance() override;
-  void watch(bool wants_body) override;
+  void watch(Awaited awaited) override;
   void close_after() override { closes_ = true; }
   void abandon() override;
 
@@ -70,6 +71,8 @@ class H1Client : public ClientConnection, public Downstream {
   void note(const Sent& sent);
   void learn_piece_size(std::size_t bytes);
   void set_step(Step step, Duration at_most);
+  // To the end of the silence that is borne, or of the window in which a body is measured.
+  void set_step_timer();
 
   Step step_ = Step::ReadingHead;
   bool may_read_ = true;
@@ -83,6 +86,8 @@ class H1Client : public ClientConnection, public Downstream {
   Inbox in_;
   Outbox out_;
   Timer step_timer_;
+  Instant silent_until_;  // of the request being served: then nothing has moved for too long
+  RateWatch body_rate_;   // of its body
 
   // Of the request being served.
   Exchange exchange_;

@@ -76,6 +76,7 @@ BodyPiece H2ClientStream::read_body() {
 void H2ClientStream::body_taken() {
   if (in_.empty()) return;
   has_moved_ = true;
+  body_rate_.note(in_.size());
   if (!is_gone_) connection_.session().consume(number_, in_.size());
   empty(in_);
 }
@@ -175,26 +176,50 @@ void H2ClientStream::advance() {
   connection_.flush();
 }
 
-void H2ClientStream::watch(bool wants_body) {
+void H2ClientStream::watch(Awaited awaited) {
   const std::size_t room = is_gone_ ? 0 : connection_.session().room(number_);
   const bool is_full = room < kPieceBytes || !rest_.empty();
   const bool moved = std::exchange(has_moved_, false) || room > room_;
   room_ = room;
+  const GatewayLimits& limits = connection_.loop().limits();
+  const Instant now = connection_.loop().now();
+  if (awaited == Awaited::BodyInTime)
+    body_rate_.resume(now);
+  else
+    body_rate_.pause(now);
+  if (!is_full && awaited == Awaited::Nothing) return step_timer_.drop();
+  if (moved || !step_timer_.is_set())
+    silent_until_ = now + (is_full ? limits.write_idle_time : limits.body_idle_time);
+  set_step_timer();
+}
+
+void H2ClientStream::set_step_timer() {
   Loop& loop = connection_.loop();
-  if (!is_full && !wants_body) {
-    step_timer_.drop();
-  } else if (moved || !step_timer_.is_set()) {
-    loop.timers().set(step_timer_, loop.now() + (is_full ? loop.limits().write_idle_time
-                                                         : loop.limits().body_idle_time));
-  }
+  const Instant window_end = body_rate_.deadline(loop.limits().body_rate);
+  loop.timers().set(step_timer_, std::min(silent_until_, window_end));
+}
+
+// Bodies that the replicas of other streams do not take may leave this one no window: then it is not the client's fault.
+bool H2ClientStream::body_is_too_slow() {
+  const Instant now = connection_.loop().now();
+  if (!body_rate_.is_too_slow(connection_.loop().limits().body_rate, now)) return false;
+  if (connection_.session().may_receive_body()) return true;
+  body_rate_ = {};
+  body_rate_.resume(now);
+  return false;
 }
 
 void H2ClientStream::on_step_timeout() {
+  const bool is_silent = connection_.loop().now() >= silent_until_;
+  if (!is_silent && !body_is_too_slow()) return set_step_timer();
   if (exchange_.is_over() || exchange_.has_sent_head()) {
     abandon();
     return connection_.flush();
   }
-  exchange_.body_stalled();
+  if (is_silent)
+    exchange_.body_stalled();
+  else
+    exchange_.body_too_slow();
 }
 
 void H2ClientStream::go() {

@@ -11,6 +11,7 @@
 #include "gateway/client_connection.h"
 #include "gateway/downstream.h"
 #include "gateway/exchange.h"
+#include "gateway/rate_watch.h"
 #include "gateway/socket.h"
 #include "gateway/timers.h"
 #include "http/h2_session.h"
@@ -51,12 +52,15 @@ class H2ClientStream : public Downstream {
   std::size_t piece_bytes_max() const override;
   bool takes_pipe() const override { return false; }
   void advance() override;
-  void watch(bool wants_body) override;
+  void watch(Awaited awaited) override;
   void close_after() override {}
   void abandon() override;
 
  private:
   void finish();
+  // To the end of the silence that is borne, or of the window in which the body is measured.
+  void set_step_timer();
+  bool body_is_too_slow();
 
   H2Client& connection_;
   http::H2Stream number_;
@@ -72,6 +76,8 @@ class H2ClientStream : public Downstream {
   std::vector<std::pair<std::string, std::string>> trailers_;
   std::vector<http::Field> trailer_views_;
   Timer step_timer_;
+  Instant silent_until_;  // then nothing has moved for too long
+  RateWatch body_rate_;
   Exchange exchange_;
 };
 

@@ -275,6 +275,58 @@ TEST(H2Client, SeesABrokenReplyAsAReset) {
   EXPECT_TRUE(answer.body.starts_with("data: a\n\ndata: {\"error\":")) << answer.body;
 }
 
+TEST(H2Client, MustNotSendItsBodyTooSlowly) {
+  Testbed bed;
+  bed.clock.stop();
+  ScriptedReplica replica;
+  bed.set_app("echo", {bed.open_replica(1, replica.port())});
+  H2Peer client(bed.connect(), false);
+  const auto slow = client.ask("POST", "/slow", http::Ends::No, {{"content-length", "1000"}});
+  Wire upstream = replica.accept();
+  upstream.read_until("\r\n\r\n");
+  bed.pass(10s);
+  EXPECT_EQ(client.answer(slow).status, 408);
+  EXPECT_NE(client.messages[slow].body.find("body_too_slow"), std::string::npos);
+  EXPECT_TRUE(upstream.has_ended());
+}
+
+// The first body waits with its request and takes all of the connection's window.
+TEST(H2Client, IsNotTooSlowWhileOtherBodiesTakeItsWindow) {
+  GatewayLimits limits;
+  limits.h2.stream_window_bytes = limits.h2.connection_window_bytes = 64 * 1024;
+  Testbed bed(BedSetup{.limits = limits});
+  bed.clock.stop();
+  bed.set_app("cold", {});
+  H2Peer client(bed.connect(), false);
+  client.host = "localhost";
+  EXPECT_EQ(client.answer(client.ask("GET", "/nowhere", http::Ends::Yes)).status, 404);
+  client.host = "cold.localhost";
+  const auto first = client.ask("POST", "/first", http::Ends::No, {{"content-length", "70000"}});
+  client.session().send_body(first, std::string(64 * 1024, 'x'));
+  client.flush();
+  const auto demand = bed.control.next<model::Demand>();
+
+  ScriptedReplica replica;
+  model::Route warm{
+      .app = AppId{2}, .name = "echo", .replicas = {bed.open_replica(1, replica.port())}};
+  bed.set_route(warm);
+  client.host = "echo.localhost";
+  const auto second = client.ask("POST", "/second", http::Ends::No, {{"content-length", "4"}});
+  client.session().send_body(second, "body");
+  client.session().finish(second, {});
+  client.flush();
+  Wire upstream = replica.accept();
+  upstream.read_until("\r\n\r\n");
+  for (int i = 0; i < 3; ++i) bed.pass(10s);
+
+  bed.gateway->refuse({.request = demand.request, .refusal = {.status = 503, .code = "no_room"}});
+  EXPECT_EQ(client.answer(first).status, 503);
+  client.flush();
+  EXPECT_EQ(upstream.read_exactly(4), "body");
+  upstream.send(ok("fine"));
+  EXPECT_EQ(client.answer(second).body, "fine");
+}
+
 TEST(H2Client, GetsTheGatewaysOwnReplies) {
   Testbed bed;
   bed.set_app("echo", {});

@@ -47,7 +47,8 @@ struct GatewayLimits {
       1s;  // at least, between two BusyMeasured of a loop that nobody asked for
   std::size_t burst_bytes =
       256 * 1024;  // moved for one connection before the others have their turn
-  std::uint32_t connections_per_address_max = 1024;  // see addresses.h: closed; 0: any number
+  std::uint32_t connections_per_address_max =
+      1024;  // see addresses.h: closed at once; 0: any number
   // Of a body whose length is declared, or that is held: 408. A body of unknown length may be a conversation, for which
   // body_idle_time has to do.
   RateRule body_rate{.bytes_per_second_min = 240, .window = 10s};

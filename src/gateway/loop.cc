@@ -166,6 +166,11 @@ void Loop::accept_some(const Listener& listener) {
       if (accepted.error != EAGAIN && accepted.error != EWOULDBLOCK) pause_accepting();
       return;
     }
+    auto place = shared_.addresses->enter(shared_.count_as(accepted.address));
+    if (!place) {
+      Metrics::add(metrics_.connections_refused);
+      continue;
+    }
     Transport transport = listener.is_secure
                               ? Transport(std::move(accepted.fd), certificates_->current())
                               : Transport(std::move(accepted.fd));
@@ -177,6 +182,7 @@ void Loop::accept_some(const Listener& listener) {
     shared_.connections_open.fetch_add(1, std::memory_order_relaxed);
     Metrics::add(metrics_.connections_accepted);
     H1Client& taken = *client;
+    taken.keep_place(*std::move(place));
     clients_.emplace(&taken, std::move(client));
     taken.begin({});
   }
@@ -214,6 +220,7 @@ void Loop::discard(ClientConnection& client) {
   const auto found = clients_.find(&client);
   KELVIN_CHECK(found != clients_.end());
   client.transport().close();
+  static_cast<void>(client.take_place());
   dead_clients_.push_back(std::move(found->second));
   clients_.erase(found);
   note_connection_ended();
@@ -228,6 +235,7 @@ void Loop::switch_to_h2(H1Client& client, std::string_view received) {
   dead_clients_.push_back(std::move(found->second));
   clients_.erase(found);
   H2Client& taken = *next;
+  taken.keep_place(client.take_place());
   clients_.emplace(&taken, std::move(next));
   const Status changed = epoll_.change(taken.transport().fd(),
                                        EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, tag_of(taken));

@@ -19,6 +19,7 @@
 
 #include "base/random.h"
 #include "core/route/route.h"
+#include "gateway/addresses.h"
 #include "gateway/busy.h"
 #include "gateway/gateway.h"
 #include "gateway/keys.h"
@@ -56,6 +57,8 @@ struct Shared {
   TlsContexts* tls = nullptr;  // null: nothing listening is secure
   bool is_open = true;         // apps are called without keys
   std::vector<std::string> own_hosts;
+  std::optional<AddressBook> addresses;  // always there
+  AddressPrefix (*count_as)(std::string_view address) = prefix_of;
   std::uint64_t epoch = 1;
   ports::Control* control = nullptr;
   os::SlotTable* slots = nullptr;

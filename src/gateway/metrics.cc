@@ -15,6 +15,7 @@ void Metrics::add_to(MetricsSnapshot& sum) const {
   sum.request_bytes += read(request_bytes);
   sum.reply_bytes += read(reply_bytes);
   sum.connections_accepted += read(connections_accepted);
+  sum.connections_refused += read(connections_refused);
   sum.accept_pauses += read(accept_pauses);
   sum.upstream_connects += read(upstream_connects);
   sum.upstream_reuses += read(upstream_reuses);

@@ -20,6 +20,7 @@ struct MetricsSnapshot {
   std::uint64_t reply_bytes = 0;         // bodies from replicas
   std::uint64_t connections_open = 0;
   std::uint64_t connections_accepted = 0;
+  std::uint64_t connections_refused = 0;  // their address had as many as it may
   std::uint64_t accept_pauses = 0;  // times that connections_max or the descriptors were reached
   std::uint64_t upstream_connects = 0;
   std::uint64_t upstream_reuses = 0;
@@ -38,6 +39,7 @@ struct alignas(64) Metrics {
   Counter request_bytes{0};
   Counter reply_bytes{0};
   Counter connections_accepted{0};
+  Counter connections_refused{0};
   Counter accept_pauses{0};
   Counter upstream_connects{0};
   Counter upstream_reuses{0};

@@ -1,6 +1,8 @@
 // Tests of what clients may ask for: /v1, keys, origins, limits, malformed requests, management.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "gateway/testbed.h"
 #include "os/thread.h"
 
@@ -367,6 +369,40 @@ TEST(Limits, HoldForConnections) {
   one.close();
   EXPECT_EQ(three.read_reply().status, 404) << "it was taken once there was room";
   EXPECT_GE(bed.gateway->metrics().accept_pauses, 1u);
+}
+
+// Loopback addresses as if they were somebody else's.
+AddressPrefix count_as_foreign(std::string_view address) {
+  return {.kind = AddressPrefix::Kind::V4, .bits = std::hash<std::string_view>()(address)};
+}
+
+TEST(Limits, HoldForConnectionsOfOneAddress) {
+  GatewayLimits limits;
+  limits.connections_per_address_max = 2;
+  Testbed bed(BedSetup{.limits = limits, .count_as = count_as_foreign});
+  const std::string preface =
+      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\x04\0\0\0\0\0", 9);
+  // Waits for the answer, if there is one.
+  const auto is_served = [](Wire& client, std::string_view request) {
+    client.send(request);
+    return !client.read_some().empty();
+  };
+  Wire one = bed.connect();
+  Wire two = bed.connect();
+  EXPECT_TRUE(is_served(one, get("/x", "localhost")) && is_served(two, preface));
+  EXPECT_TRUE(bed.connect().has_ended());
+  EXPECT_EQ(bed.gateway->metrics().connections_refused, 1u);
+  EXPECT_EQ(bed.gateway->metrics().connections_accepted, 2u);
+  Wire elsewhere = bed.connect("127.0.0.2");
+  EXPECT_TRUE(is_served(elsewhere, get("/x", "localhost")));
+
+  // The end of each, whatever it speaks, makes room for one more.
+  for (Wire* ended : {&one, &two}) {
+    ended->close();
+    *ended = bed.connect();
+    while (!is_served(*ended, preface)) *ended = bed.connect();
+    EXPECT_TRUE(bed.connect().has_ended());
+  }
 }
 
 TEST(Malformed, RequestsEndTheConnection) {

@@ -231,7 +231,8 @@ Testbed::Testbed(const BedSetup& setup)
                          .is_open = setup.is_open,
                          .own_hosts = setup.own_hosts,
                          .epoch = 3,
-                         .records = setup.records};
+                         .records = setup.records,
+                         .count_as = setup.count_as};
   auto made = Gateway::create(
       std::move(options),
       {.control = &control, .slots = &table_, .management = &management, .clock = &clock});
@@ -247,10 +248,14 @@ Testbed::~Testbed() {
     EXPECT_EQ(table_.read(slot).in_flight, 0u) << slot;
 }
 
-Wire Testbed::connect() {
+Wire Testbed::connect(const char* from) {
   os::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in to{};
   to.sin_family = AF_INET;
+  if (from != nullptr) {
+    KELVIN_CHECK(::inet_pton(AF_INET, from, &to.sin_addr) == 1);
+    KELVIN_CHECK(::bind(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0);
+  }
   to.sin_port = htons(port_);
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   KELVIN_CHECK(::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -27,10 +28,19 @@
 
 namespace kelvin::gateway::testbed {
 
-class MachineClock : public ports::Clock {
+// The machine's clock, until a test stops it and moves it on itself.
+class BedClock : public ports::Clock {
  public:
-  Instant now() const override { return os::boot_now(); }
+  Instant now() const override {
+    const std::int64_t stopped_at = stopped_at_ns_;
+    return stopped_at == 0 ? os::boot_now() : Instant{stopped_at};
+  }
   std::int64_t unix_ns(Instant at) const override { return os::unix_ns_at(at); }
+  void stop() { stopped_at_ns_ = os::boot_now().ns; }
+  void advance(Duration by) { stopped_at_ns_ += by.count(); }
+
+ private:
+  std::atomic<std::int64_t> stopped_at_ns_{0};  // 0: it runs
 };
 
 // Keeps what the gateway tells control.
@@ -148,6 +158,7 @@ struct BedSetup {
   std::vector<std::string> own_hosts;
   TlsContexts* tls = nullptr;  // null: plain
   RecordOptions records;
+  AddressPrefix (*count_as)(std::string_view address) = prefix_of;
   RecordedControl* control = nullptr;  // null: the bed's own, which keeps every event for the test
 };
 
@@ -156,7 +167,8 @@ class Testbed {
   explicit Testbed(const BedSetup& setup = {});
   ~Testbed();
 
-  Wire connect();
+  // From 127.0.0.1, or from another address of this machine.
+  Wire connect(const char* from = nullptr);
   // Replica number n (from 1) lies in slot n with generation 1; its id is n.
   model::RouteReplica open_replica(std::uint64_t number, std::uint16_t port,
                                    std::uint32_t slots = 4);
@@ -166,6 +178,11 @@ class Testbed {
   void set_keys(std::vector<model::Key> keys);
   // Every loop has handled what was sent to it before.
   void settle();
+  // On a stopped clock: so much time, and a little more than timers are late by.
+  void pass(Duration time) {
+    clock.advance(time + 100ms);
+    settle();
+  }
   void hand_over(const model::Demand& demand, const model::RouteReplica& replica,
                  model::Temperature woke_from = model::Temperature::Warm,
                  std::vector<model::StageTime> stages = {});
@@ -176,7 +193,7 @@ class Testbed {
   void wait_for_in_flight(std::uint64_t number, std::uint32_t count);
   std::uint16_t port() const { return port_; }
 
-  MachineClock clock;
+  BedClock clock;
   RecordedControl own_control;
   RecordedControl& control;
   RecordedManagement management;

@@ -73,6 +73,9 @@ class H2Session::Wire {
   void discard(H2Stream id);
   void reset(H2Stream id, H2Code code);
   void go_away();
+  bool may_receive_body() const {
+    return nghttp2_session_get_local_window_size(session_.get()) > 0;
+  }
   std::size_t streams_open() const { return streams_.size(); }
   std::size_t streams_max_of_peer() const;
   std::string_view failure() const { return failure_; }
@@ -776,6 +779,7 @@ void H2Session::consume(H2Stream stream, std::size_t bytes) { wire_->consume(str
 void H2Session::discard(H2Stream stream) { wire_->discard(stream); }
 void H2Session::reset(H2Stream stream, H2Code code) { wire_->reset(stream, code); }
 void H2Session::go_away() { wire_->go_away(); }
+bool H2Session::may_receive_body() const { return wire_->may_receive_body(); }
 std::size_t H2Session::streams_open() const { return wire_->streams_open(); }
 std::size_t H2Session::streams_max_of_peer() const { return wire_->streams_max_of_peer(); }
 

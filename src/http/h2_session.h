@@ -175,6 +175,8 @@ class H2Session {
   // `bytes` of on_body are used up, so the peer may send as many. What a stream leaves unconsumed
   // when it goes is given back to the connection by the session.
   void consume(H2Stream stream, std::size_t bytes);
+  // Whether the connection's window lets the peer send a byte of any body.
+  [[nodiscard]] bool may_receive_body() const;
   // What the peer still sends on this stream is dropped (no on_body, on_trailers, on_end); when our
   // side is complete before the peer's, the stream is reset with NO_ERROR. For answers that do not
   // wait for the body.
