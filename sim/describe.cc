@@ -66,6 +66,13 @@ std::string say(const ReplicaMoved& e) {
 std::string say(const MoveFailed& e) { return "MoveFailed " + text(e.replica) + " " + e.what; }
 std::string say(const ReplicaProgressed& e) { return "ReplicaProgressed " + text(e.replica); }
 std::string say(const RevisionRestored& e) { return "RevisionRestored " + e.revision->spec.name; }
+std::string say(const ReplicaKept& e) {
+  return "ReplicaKept " + text(e.replica.replica) + " " + std::string(to_text(e.replica.state));
+}
+std::string say(const MeterLineKept& e) { return "MeterLineKept " + text(e.line.facts.replica); }
+std::string say(const DataPlaneLeft& e) {
+  return "DataPlaneLeft from loop " + std::to_string(e.first_loop);
+}
 std::string say(const ReplicaFound& e) {
   return "ReplicaFound " + text(e.replica) + " " + std::string(to_text(e.state));
 }

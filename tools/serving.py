@@ -128,6 +128,13 @@ class Serve:
         self.process.kill()
         self.process.wait()
 
+    def platform_pid(self):
+        """Of the process that has control: another one after an upgrade. None when there is none."""
+        with contextlib.suppress(OSError, ValueError):
+            pid = json.loads((self.data / "serve.json").read_text())["pid"]
+            return None if is_zombie(pid) else pid
+        return None
+
     def keeper_pid(self):
         found = [pid for pid, command in processes_with(str(self.data)) if f"{self.binary.name} keeper" in command]
         return found[0] if found else None
@@ -148,6 +155,11 @@ class Serve:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        successor = self.platform_pid()
+        if successor:
+            with contextlib.suppress(ProcessLookupError, AssertionError):
+                os.kill(successor, signal.SIGTERM)
+                wait_until(lambda: is_zombie(successor), "the platform ends", patience=30)
         with contextlib.suppress(AssertionError):
             wait_until(lambda: not self.keeper_pid(), "the keeper ends by itself", patience=5)
         leftovers = [pid for pid, _ in processes_with(str(self.data))] + [pid for pid in pids if Path(f"/proc/{pid}").exists()]
@@ -160,7 +172,7 @@ class Serve:
             self.log_path.unlink()
 
     def replica_pids(self):
-        if not self.process or self.process.poll() is not None:
+        if self.platform_pid() is None:
             return []
         with contextlib.suppress(Exception):
             return [r["pid"] for r in self.replicas() if r["pid"]]

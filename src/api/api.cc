@@ -182,6 +182,18 @@ Status Api::start() {
   return {};
 }
 
+void Api::stop_for(ports::Management& next) {
+  std::deque<Connection::Accepted> waiting;
+  {
+    const std::scoped_lock lock(parts_->mutex);
+    parts_->is_closing = true;
+    waiting.swap(parts_->waiting);
+  }
+  for (Connection::Accepted& one : waiting)
+    next.take(one.socket.release(), std::move(one.received));
+  stop();
+}
+
 void Api::stop() {
   {
     const std::scoped_lock lock(parts_->mutex);

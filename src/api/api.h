@@ -25,6 +25,21 @@
 
 namespace kelvin::api {
 
+struct UpgradeOrder {
+  std::string
+      binary;  // path of a file on this machine; empty: the one this platform was started from
+  Duration drain = 10min;  // how long running requests may go on in the process that is replaced
+};
+enum class UpgradeStage : std::uint8_t { None, Preparing, Draining, Done, Failed };
+// The last upgrade that this process has seen.
+struct UpgradeView {
+  UpgradeStage stage = UpgradeStage::None;
+  std::string why;                // with Failed: a sentence's middle
+  std::string from_version;       // with Draining and Done
+  std::int32_t draining_pid = 0;  // with Draining
+  std::uint32_t draining_connections = 0;
+};
+
 // Functions may be called from any thread; an empty one means that nobody knows.
 struct ApiOptions {
   std::string data_folder;
@@ -41,6 +56,8 @@ struct ApiOptions {
   std::function<std::optional<Bytes>(const model::ReplicaView&)>
       memory_of;  // what it uses of its claim
   std::function<std::vector<model::Node>()> nodes;
+  std::function<Status(const UpgradeOrder&)> ask_upgrade;  // returns when it has been taken note of
+  std::function<UpgradeView()> upgrade;
   // Each adds its families to the page of /metrics.
   std::vector<std::function<void(obs::MetricsWriter&)>> metric_sources;
   Limits limits;
@@ -68,6 +85,8 @@ class Api final : public ports::Management {
   [[nodiscard]] Status start();
   // Ends log streams and whatever moves no byte, waits for the rest, and closes what waits. Idempotent.
   void stop();
+  // The same, but gives what waits to `next`.
+  void stop_for(ports::Management& next);
 
   void take(int fd, std::string received) override;
 

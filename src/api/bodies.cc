@@ -11,6 +11,7 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::uint64_t kDrainMsMax = 24ULL * 60 * 60 * 1000;
 constexpr std::size_t kNameBytesMax = 64;
 constexpr std::size_t kPathBytesMax = 4095;
 constexpr std::size_t kSharesMax = 100;  // of at least one percent each
@@ -199,6 +200,19 @@ OrProblem<TrafficBody> parse_traffic(std::string_view text) {
   }
   if (!body.shares.empty() && sum != 100)
     return wrong("shares", "empty or sum to 100 percent, not to " + std::to_string(sum));
+  return body;
+}
+
+OrProblem<UpgradeBody> parse_upgrade(std::string_view text) {
+  KELVIN_ANSWER_TRY(const Json json, parse_object(text, {"binary", "drain_ms"}));
+  UpgradeBody body;
+  if (find(json, "binary") != nullptr) {
+    KELVIN_ANSWER_TRY(body.binary, text_at(json, "", "binary"));
+    if (!body.binary.starts_with('/')) return wrong("binary", "an absolute path");
+  }
+  KELVIN_ANSWER_TRY(const std::optional<std::uint64_t> drain_ms,
+                    integer_at(json, "drain_ms", {0, kDrainMsMax}));
+  if (drain_ms) body.drain = std::chrono::milliseconds(*drain_ms);
   return body;
 }
 

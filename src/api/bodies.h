@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/reply.h"
+#include "base/time.h"
 #include "model/key.h"
 #include "ports/content.h"
 
@@ -32,6 +33,10 @@ struct TrafficBody {
   };
   std::vector<Share> shares;  // empty: the active revision takes all
 };
+struct UpgradeBody {
+  std::string binary;             // empty: not named
+  std::optional<Duration> drain;  // absent: the default
+};
 struct KeyBody {
   std::string name;
   model::Scopes scopes;
@@ -45,6 +50,7 @@ struct KeyBody {
 // Each revision once, percents that sum to 100; or none.
 [[nodiscard]] OrProblem<TrafficBody> parse_traffic(std::string_view json);
 [[nodiscard]] OrProblem<KeyBody> parse_key(std::string_view json);
+[[nodiscard]] OrProblem<UpgradeBody> parse_upgrade(std::string_view json);
 // `{}` or nothing.
 [[nodiscard]] OrProblem<void> parse_nothing(std::string_view json);
 

@@ -31,6 +31,8 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"POST", "/api/v1/keys", kKey, Payload::Json, create_key},
     {"DELETE", "/api/v1/keys/{prefix}", kKey, Payload::None, delete_key},
     {"GET", "/api/v1/usage", kKey, Payload::None, show_usage},
+    {"POST", "/api/v1/upgrade", kKey, Payload::Json, begin_upgrade},
+    {"GET", "/api/v1/upgrade", kKey, Payload::None, show_upgrade},
     {"GET", "/api/v1/bill", kKey, Payload::None, show_bill},
     {"GET", "/api/openapi.json", kHost, Payload::None, show_document},
     {"GET", "/metrics", kKey, Payload::None, show_metrics},

@@ -79,6 +79,8 @@ struct Match {
 // system.cc
 Answer show_status(Service& service, Call& call);
 Answer show_metrics(Service& service, Call& call);
+Answer begin_upgrade(Service& service, Call& call);
+Answer show_upgrade(Service& service, Call& call);
 Answer show_health(Service& service, Call& call);
 Answer show_readiness(Service& service, Call& call);
 Answer show_document(Service& service, Call& call);

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "api/bodies.h"
 #include "api/json.h"
 #include "api/openapi.h"
 #include "api/routes.h"
@@ -119,6 +120,38 @@ OrProblem<model::DecisionFilter> read_decision_filter(Service& service, Query& q
   return filter;
 }
 
+std::string_view to_text(UpgradeStage stage) {
+  switch (stage) {
+    case UpgradeStage::None:
+      return "none";
+    case UpgradeStage::Preparing:
+      return "preparing";
+    case UpgradeStage::Draining:
+      return "draining";
+    case UpgradeStage::Done:
+      return "done";
+    case UpgradeStage::Failed:
+      return "failed";
+  }
+  return "none";
+}
+
+std::string upgrade_text(Service& service) {
+  const UpgradeView view = service.options.upgrade ? service.options.upgrade() : UpgradeView{};
+  JsonWriter json;
+  json.open_object();
+  json.text("stage", to_text(view.stage));
+  json.text_or_null("why", view.why);
+  json.text("version", service.options.version);
+  json.unsigned_integer("epoch", service.options.epoch);
+  json.integer("pid", ::getpid());
+  json.text_or_null("from_version", view.from_version);
+  json.integer("draining_pid", view.draining_pid);
+  json.unsigned_integer("draining_connections", view.draining_connections);
+  json.close_object();
+  return json.take();
+}
+
 }  // namespace
 
 Answer show_status(Service& service, Call& call) {
@@ -165,6 +198,27 @@ Answer list_decisions(Service& service, Call& call) {
   json.close_array();
   json.close_object();
   return json_reply(json.take());
+}
+
+Answer show_upgrade(Service& service, Call& call) {
+  KELVIN_ANSWER_TRY_VOID(call.query.check_all_read());
+  return json_reply(upgrade_text(service));
+}
+
+Answer begin_upgrade(Service& service, Call& call) {
+  KELVIN_ANSWER_TRY_VOID(call.query.check_all_read());
+  KELVIN_ANSWER_TRY(const std::string text, read_text(call, service.options.limits.body_max));
+  KELVIN_ANSWER_TRY(const UpgradeBody body, parse_upgrade(text));
+  UpgradeOrder order{.binary = body.binary};
+  if (body.drain) order.drain = *body.drain;
+  if (!service.options.ask_upgrade) {
+    return refuse({.status = 501,
+                   .code = "cannot_upgrade",
+                   .detail = "This platform cannot replace its own binary.",
+                   .next = "Stop it and start the other one."});
+  }
+  KELVIN_ANSWER_TRY_VOID(service.options.ask_upgrade(order));
+  return json_reply(upgrade_text(service), 202);
 }
 
 Answer show_metrics(Service& service, Call&) {

@@ -1,10 +1,12 @@
 #include "cli/data_folder.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "api/key_text.h"
+#include "os/clock.h"
 
 namespace kelvin::cli {
 
@@ -12,14 +14,46 @@ namespace {
 
 constexpr mode_t kPassThrough = 0711;
 
+// As long as slot words are used by a process that has lost its successor: that ends with the socket between them.
+constexpr Duration kDrainerMax = 20s;
+constexpr int kLookAgainMs = 10;
+
 std::string without_line_end(std::string text) {
   while (text.ends_with('\n')) text.pop_back();
   return text;
 }
 
+tl::unexpected<Error> still_drains(const std::string& lock_path) {
+  const Result<std::string> pid = os::read_file(lock_path);
+  return fail(Code::Conflict, Blame::Client, Retry::AfterDelay,
+              "a process that an upgrade has replaced (pid " +
+                  without_line_end(pid.value_or("unknown")) +
+                  ") still has connections; it ends with its last one");
+}
+
+Status wait_for_drainer(const std::string& lock_path) {
+  const Instant give_up = os::boot_now() + kDrainerMax;
+  while (true) {
+    const Result<os::FileLock> lock = os::FileLock::take(lock_path);
+    if (lock) return {};
+    if (lock.error().code != Code::Conflict) return fail(lock.error(), "lock the data folder");
+    if (os::boot_now() >= give_up) return still_drains(lock_path);
+    (void)::poll(nullptr, 0, kLookAgainMs);
+  }
+}
+
 }  // namespace
 
-Result<DataFolder> DataFolder::open(const std::string& path) {
+Result<os::FileLock> DataFolder::lock_for_draining(const std::string& path) {
+  const std::string lock_path = path + "/drain.lock";
+  Result<os::FileLock> lock = os::FileLock::take(lock_path);
+  if (!lock && lock.error().code == Code::Conflict) return still_drains(lock_path);
+  if (!lock) return fail(lock.error(), "lock the data folder");
+  KELVIN_TRY_VOID(lock->write(std::to_string(::getpid()) + "\n"));
+  return lock;
+}
+
+Result<DataFolder> DataFolder::open(const std::string& path, For purpose) {
   if (const Status made = os::make_dirs(path, kPassThrough); !made) {
     return fail(made.error(), "make the data folder");
   }
@@ -32,6 +66,7 @@ Result<DataFolder> DataFolder::open(const std::string& path) {
                     ") uses the data folder " + path);
   }
   if (!lock) return fail(lock.error(), "lock the data folder");
+  if (purpose == For::Start) KELVIN_TRY_VOID(wait_for_drainer(path + "/drain.lock"));
   KELVIN_TRY_VOID(lock->write(std::to_string(::getpid()) + "\n"));
   return DataFolder(path, std::move(*lock));
 }

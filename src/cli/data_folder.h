@@ -2,6 +2,7 @@
 //
 //   admin-token   0600   the key that the command line finds by itself
 //   serve.lock    0600   locked by the running platform; holds its pid
+//   drain.lock    0600   locked by a process that an upgrade has replaced and that still has connections; holds its pid
 //   serve.json    0600   where it listens
 //
 // The folder itself may be passed through (0711) by the users that replicas run as, but not listed.
@@ -15,10 +16,17 @@
 
 namespace kelvin::cli {
 
-// Makes what is missing. Conflict, with the pid of the other platform, when the folder is in use.
 class DataFolder {
  public:
-  static Result<DataFolder> open(const std::string& path);
+  enum class For : std::uint8_t {
+    Start,  // waits a moment for a process that an earlier upgrade has replaced: it ends when its successor has
+    TakeOver,  // that process goes on
+  };
+  // Makes what is missing. Conflict, with the pid of the other platform, when the folder is in use.
+  static Result<DataFolder> open(const std::string& path, For purpose = For::Start);
+
+  // For a process that is about to be replaced. Conflict while another one still drains.
+  static Result<os::FileLock> lock_for_draining(const std::string& path);
 
   const std::string& path() const { return path_; }
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }

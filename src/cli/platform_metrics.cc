@@ -184,6 +184,12 @@ void write_gateway_metrics(const gateway::MetricsSnapshot& counts, MetricsWriter
   for (const Family& family : families) write(family, page);
 }
 
+void write_upgrade_metrics(std::uint32_t connections, MetricsWriter& page) {
+  write({MetricType::Gauge, "kelvin_draining_connections",
+         "Connections that the process which an upgrade has replaced still serves.", connections},
+        page);
+}
+
 void write_usage_metrics(const shell::UsageWriter::Figures& counts, MetricsWriter& page) {
   const Family families[] = {
       {MetricType::Counter, "kelvin_usage_rows_total", "Rows of usage in the store.",

@@ -90,6 +90,7 @@ void add_scale(Cli& cli);
 void add_serve(Cli& cli);
 void add_status(Cli& cli);
 void add_traffic(Cli& cli);
+void add_upgrade(Cli& cli);
 void add_usage(Cli& cli);
 void add_version(Cli& cli);
 void add_wake(Cli& cli);

@@ -23,8 +23,6 @@ namespace kelvin::cli {
 
 namespace {
 
-// Long enough for a model's answer to end, shorter than what supervisors wait before they kill (90 s in systemd).
-constexpr Duration kPatience = 60s;
 constexpr std::uint32_t kLoopsMax = 16;
 
 struct ServeWanted {
@@ -38,6 +36,9 @@ struct ServeWanted {
   std::optional<std::uint32_t> log_mib;
   std::string otlp_sample = "1";
   bool keeps_replicas = false;
+  // Long enough for a model's answer to end, shorter than what supervisors wait before they kill (90 s in systemd).
+  std::optional<Duration> drain = 60s;
+  std::optional<std::uint32_t> take_over;  // the socket to the process that is to be replaced
 };
 
 ExitCode exit_of(const Error& error) {
@@ -79,9 +80,15 @@ std::string own_program() {
   return ::access(program.c_str(), X_OK) == 0 ? program : "/proc/self/exe";
 }
 
-void wait_for_signal(const os::SignalFd& signals) {
-  pollfd waited{.fd = signals.fd(), .events = POLLIN, .revents = 0};
-  while (!signals.read()) (void)::poll(&waited, 1, -1);
+// True: an upgrade is asked for. False: a signal came.
+bool wait_for_upgrade(const os::SignalFd& signals, const Platform& platform) {
+  std::array<pollfd, 2> waited{{{.fd = signals.fd(), .events = POLLIN, .revents = 0},
+                                {.fd = platform.upgrade_fd(), .events = POLLIN, .revents = 0}}};
+  while (!signals.read()) {
+    (void)::poll(waited.data(), waited.size(), -1);
+    if (waited[1].revents != 0) return true;
+  }
+  return false;
 }
 
 // From here on a further signal ends the process at once; the next start adopts the replicas.
@@ -123,6 +130,35 @@ Attempt<gateway::RecordOptions> records_of(const ServeWanted& wanted) {
   return records;
 }
 
+// What is left to do once the platform runs, to its end or to that of its last connection.
+ExitCode serve_on(Platform& platform, const os::SignalFd& signals, const ServeWanted& wanted,
+                  obs::Log& log) {
+  while (wait_for_upgrade(signals, platform)) {
+    const Result<bool> is_replaced = platform.upgrade(signals.fd());
+    if (!is_replaced) {
+      log.error("kelvin ends: the upgrade failed, and control could not be taken again",
+                {{"why", is_replaced.error().what}});
+      return ExitCode::Failed;
+    }
+    if (!*is_replaced) continue;
+    const bool is_clean = platform.drain(signals, *wanted.drain);
+    log.info("kelvin has been replaced and ends", {{"clean", is_clean ? "yes" : "no"}});
+    return is_clean ? ExitCode::Ok : ExitCode::Failed;
+  }
+  let_signals_kill();
+  const Farewell farewell = wanted.keeps_replicas ? Farewell::KeepReplicas : Farewell::StopReplicas;
+  log.info("kelvin ends: running requests may finish; ask again to end at once", {});
+  const bool is_clean = platform.shut_down(farewell, *wanted.drain);
+  log.info("kelvin has ended", {{"clean", is_clean ? "yes" : "no"}});
+  return is_clean ? ExitCode::Ok : ExitCode::Failed;
+}
+
+Result<std::unique_ptr<Platform>> begin(const PlatformOptions& options, const ServeWanted& wanted,
+                                        obs::Log& log) {
+  if (!wanted.take_over) return Platform::start(options, log);
+  return Platform::take_over(options, log, os::Fd(static_cast<int>(*wanted.take_over)));
+}
+
 ExitCode serve(Session& session, const ServeWanted& wanted) {
   const Attempt<gateway::RecordOptions> records = records_of(wanted);
   if (!records) return session.fail(records.error());
@@ -148,17 +184,12 @@ ExitCode serve(Session& session, const ServeWanted& wanted) {
       find_data_folder({.server = {}, .data = options.data}, {here.variable, here.is_root});
   options.program = own_program();
   options.search_path = here.variable("PATH").value_or("");
-  const Result<std::unique_ptr<Platform>> platform = Platform::start(options, log);
+  options.notify_socket = here.variable("NOTIFY_SOCKET").value_or("");
+  const Result<std::unique_ptr<Platform>> platform = begin(options, wanted, log);
   if (!platform) return session.fail(failure_of(platform.error()));
   log.info("kelvin serves", {{"url", (*platform)->url()}, {"data", options.data}});
 
-  wait_for_signal(*signals);
-  let_signals_kill();
-  const Farewell farewell = wanted.keeps_replicas ? Farewell::KeepReplicas : Farewell::StopReplicas;
-  log.info("kelvin ends: running requests may finish; ask again to end at once", {});
-  const bool is_clean = (*platform)->shut_down(farewell, kPatience);
-  log.info("kelvin has ended", {{"clean", is_clean ? "yes" : "no"}});
-  return is_clean ? ExitCode::Ok : ExitCode::Failed;
+  return serve_on(**platform, *signals, wanted, log);
 }
 
 std::vector<Option> listen_options(ServeWanted& wanted) {
@@ -237,6 +268,14 @@ std::vector<Option> other_options(ServeWanted& wanted) {
           {.names = "--limits",
            .summary = "print the limits instead of serving",
            .into = &wanted.prints_limits},
+          {.names = "--drain",
+           .value = "DURATION",
+           .summary = "how long running requests may take at the end",
+           .into = &wanted.drain},
+          {.names = "--take-over",
+           .value = "FD",
+           .summary = "for kelvin upgrade: take another serve's place",
+           .into = &wanted.take_over},
           {.names = "--keep-replicas",
            .summary = "leave the replicas to the next serve at the end",
            .into = &wanted.keeps_replicas}};

@@ -4,6 +4,7 @@ namespace kelvin::cli {
 
 void add_client_verbs(Cli& cli) {
   add_status(cli);
+  add_upgrade(cli);
   add_deploy(cli);
   add_apps(cli);
   add_describe(cli);

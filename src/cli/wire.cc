@@ -322,6 +322,16 @@ Attempt<ServerStatus> read_status(std::string_view json) {
                       .nodes = list(answer, "nodes", to_node)};
 }
 
+Attempt<Upgrade> read_upgrade(std::string_view json) {
+  const Json answer = parsed(json);
+  if (!part(answer, "stage").is_string()) return not_ours("stage");
+  return Upgrade{.stage = text(answer, "stage"),
+                 .why = text(answer, "why"),
+                 .version = text(answer, "version"),
+                 .pid = number<std::int64_t>(answer, "pid"),
+                 .draining_pid = number<std::int64_t>(answer, "draining_pid")};
+}
+
 std::optional<LogLine> read_log_line(std::string_view json) {
   const Json line = parsed(json);
   if (!part(line, "text").is_string()) return std::nullopt;
@@ -377,6 +387,13 @@ std::string write_deploy(const Deploy& deploy) {
 
 std::string write_rollback(std::optional<std::uint32_t> to) {
   return dumped({{"to", to ? Ordered(*to) : Ordered()}});
+}
+
+std::string write_upgrade(const std::string& binary, const std::optional<Duration>& drain) {
+  Ordered body = Ordered::object();
+  if (!binary.empty()) body["binary"] = binary;
+  if (drain) body["drain_ms"] = whole_ms(*drain);
+  return dumped(body);
 }
 
 std::string write_scale(std::uint32_t least, std::uint32_t most) {

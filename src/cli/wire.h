@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.h"
 #include "cli/failure.h"
 
 namespace kelvin::cli::wire {
@@ -186,6 +187,14 @@ struct ServerStatus {
   std::vector<Node> nodes;
 };
 
+struct Upgrade {
+  std::string stage;  // "none", "preparing", "draining", "done", "failed"
+  std::string why;
+  std::string version;
+  std::int64_t pid = 0;
+  std::int64_t draining_pid = 0;
+};
+
 // --- answers ---------------------------------------------------------------------------------------------------------
 
 [[nodiscard]] Attempt<std::vector<App>> read_apps(std::string_view json);
@@ -199,6 +208,7 @@ struct ServerStatus {
 [[nodiscard]] Attempt<Usage> read_usage(std::string_view json);
 [[nodiscard]] Attempt<Bill> read_bill(std::string_view json);
 [[nodiscard]] Attempt<ServerStatus> read_status(std::string_view json);
+[[nodiscard]] Attempt<Upgrade> read_upgrade(std::string_view json);
 // One line of a log stream; nullopt when it is none.
 [[nodiscard]] std::optional<LogLine> read_log_line(std::string_view json);
 // `listen` of serve.json; nullopt when there is none.
@@ -230,6 +240,9 @@ struct Deploy {
 
 [[nodiscard]] std::string write_deploy(const Deploy& deploy);
 [[nodiscard]] std::string write_rollback(std::optional<std::uint32_t> to);
+// What is empty or absent is left out.
+[[nodiscard]] std::string write_upgrade(const std::string& binary,
+                                        const std::optional<Duration>& drain);
 [[nodiscard]] std::string write_scale(std::uint32_t least, std::uint32_t most);
 [[nodiscard]] std::string write_traffic(const std::vector<Share>& shares);
 struct KeyWanted {

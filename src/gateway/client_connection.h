@@ -28,6 +28,8 @@ class ClientConnection : public Endpoint {
   virtual void on_step_timeout() = 0;
   // Ends where it is idle; else with its last reply.
   virtual void on_drain() = 0;
+  // The same, but an idle one stays for one request more: its client may be sending it.
+  virtual void on_retire() { on_drain(); }
   // Gives everything back and closes.
   virtual void give_up() = 0;
 

@@ -65,6 +65,8 @@ class Exchange {
   bool is_tunnel() const { return s_.is_tunnel && !is_over(); }
   bool wants_tunnel() const { return s_.wants_tunnel; }
   Downstream& downstream() { return downstream_; }
+  // What control is told of one that waits.
+  model::Demand demand() const;
 
   // --- from control, through the loop ---
   void on_handover(model::Handover& handover);

@@ -98,18 +98,22 @@ void Exchange::wait_for_slot() {
   }
   step_ = Step::Waiting;
   loop_.remember_waiting(e.id, *this);
-  loop_.shared().control->post(model::Demand{
-      .request = e.id,
-      .app = e.app->route.app,
-      .loop = loop_.index(),
-      .key = e.key,
-      .key_weight = e.key_weight,
-      .priority = e.wishes.priority,
-      .arrived = e.arrived,
-      .deadline = e.wishes.deadline ? e.arrived + *e.wishes.deadline : Instant::never(),
-      .wanted_replica = e.wishes.replica,
-      .revision = e.revision,
-      .affinity = e.affinity});
+  loop_.shared().control->post(demand());
+}
+
+model::Demand Exchange::demand() const {
+  const State& e = s_;
+  return {.request = e.id,
+          .app = e.app->route.app,
+          .loop = loop_.index(),
+          .key = e.key,
+          .key_weight = e.key_weight,
+          .priority = e.wishes.priority,
+          .arrived = e.arrived,
+          .deadline = e.wishes.deadline ? e.arrived + *e.wishes.deadline : Instant::never(),
+          .wanted_replica = e.wishes.replica,
+          .revision = e.revision,
+          .affinity = e.affinity};
 }
 
 void Exchange::leave_queue() {
@@ -211,7 +215,8 @@ void Exchange::give_slot_back(Instant at) {
     shared.control->post(model::SlotsDrained{replica.id});
   }
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (s_.app->gate->waiting.load(std::memory_order_seq_cst) > 0)
+  if (s_.app->gate->waiting.load(std::memory_order_seq_cst) > 0 ||
+      shared.tells_every_slot.load(std::memory_order_seq_cst))
     shared.control->post(model::SlotFree{replica.id});
 }
 

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <latch>
 #include <span>
 #include <utility>
 
@@ -81,12 +82,31 @@ void Gateway::start() {
 }
 
 void Gateway::stop_accepting() {
-  if (shared_->is_draining.exchange(true)) return;
-  for (const auto& loop : loops_) loop->post(DrainAsked{});
+  shared_->is_draining = true;
+  if (is_stopped_.exchange(true)) return;
+  for (const auto& loop : loops_) loop->post(DrainAsked{DrainAsked::Manner::AtOnce});
 }
+
+void Gateway::retire() {
+  if (shared_->is_draining.exchange(true)) return;
+  for (const auto& loop : loops_) loop->post(DrainAsked{DrainAsked::Manner::Gently});
+}
+
+void Gateway::announce_waiting() {
+  if (!is_started_) return;
+  const auto left = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(loops_.size()));
+  for (const auto& loop : loops_) loop->post(WaitingAsked{left});
+  left->wait();
+}
+
+void Gateway::tell_every_slot(bool tells) { shared_->tells_every_slot = tells; }
 
 bool Gateway::drain(Duration at_most) {
   stop_accepting();
+  return wait_until_drained(at_most);
+}
+
+bool Gateway::wait_until_drained(Duration at_most) {
   std::unique_lock lock(shared_->drain_mutex);
   return shared_->connection_ended.wait_for(lock, at_most, [&] {
     return shared_->loops_accepting.load(std::memory_order_acquire) == 0 &&

@@ -4,6 +4,7 @@
 // hears of a request only when it must wait.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -71,14 +72,24 @@ class Gateway : public ports::DataPlane {
   void start();
   // No further connection is taken, idle ones are closed, and every reply is the last of its connection. Idempotent.
   void stop_accepting();
+  // For an upgrade, where another process takes connections from the same sockets: none that is in their backlog is
+  // left behind, and idle ones are not closed, as a client might send at that moment: each may send one request more.
+  void retire();
+  // Posts a Demand again for every request that waits, once for each; returns when all loops have.
+  void announce_waiting();
+  // True: control is told of every slot that is given back, and not only while a request of this gateway waits.
+  void tell_every_slot(bool tells);
   // stop_accepting, then waits until every connection has ended; false when `at_most` passed before.
   bool drain(Duration at_most);
+  // The waiting alone, after stop_accepting or retire.
+  bool wait_until_drained(Duration at_most);
 
   MetricsSnapshot metrics() const;
   // Per app; the two of no app first.
   std::vector<AppSnapshot> app_metrics() const;
   AccessLogFigures access_log_figures() const;
   TraceFigures trace_figures() const;
+  std::uint32_t loops() const { return static_cast<std::uint32_t>(loops_.size()); }
 
   void change_route(const model::Route& route) override;
   void change_keys(std::shared_ptr<const std::vector<model::Key>> keys) override;
@@ -101,6 +112,7 @@ class Gateway : public ports::DataPlane {
   std::mutex apps_mutex_;
   std::map<AppId, AppKept> apps_;  // guarded by apps_mutex_
   bool is_started_ = false;
+  std::atomic<bool> is_stopped_{false};
 };
 
 }  // namespace kelvin::gateway

@@ -248,7 +248,7 @@ void H1Client::send_head(const http::ResponseHead& head, const ReplyNotes& notes
     reply_form_.framing = is_old_ || is_tunnel ? http::Framing::UntilClose : http::Framing::Chunked;
   }
   // A body that is still coming in cannot be told from the next request once the reply has ended.
-  closes_ = closes_ || !keeps_alive_ || is_drained_ || !body_.is_done() ||
+  closes_ = closes_ || !keeps_alive_ || is_drained_ || is_retired_ || !body_.is_done() ||
             reply_form_.framing == http::Framing::UntilClose;
   if (is_tunnel) body_ = BodyReader(http::Framing::UntilClose, 0);
   ReplyNotes ours = notes;
@@ -293,7 +293,7 @@ void H1Client::learn_piece_size(std::size_t bytes) {
 
 void H1Client::send_own(const OwnReply& reply) {
   // An HTTP/1.0 client reads to the end unless it is told otherwise, which own replies do not.
-  if (!keeps_alive_ || is_old_ || is_drained_ || !body_is_here()) closes_ = true;
+  if (!keeps_alive_ || is_old_ || is_drained_ || is_retired_ || !body_is_here()) closes_ = true;
   OwnReply ours = reply;
   ours.closes = closes_;
   std::string& text = loop_.scratch();

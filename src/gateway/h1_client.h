@@ -26,6 +26,7 @@ class H1Client : public ClientConnection, public Downstream {
   void on_events(std::uint32_t events) override;
   void on_step_timeout() override;
   void on_drain() override;
+  void on_retire() override { is_retired_ = true; }
   void give_up() override { abandon(); }
 
   bool is_gone() const override { return is_discarded(); }
@@ -79,6 +80,7 @@ class H1Client : public ClientConnection, public Downstream {
   bool may_write_ = true;
   bool saw_end_ = false;         // the client sends no more
   bool is_drained_ = false;      // no further request is taken
+  bool is_retired_ = false;      // the next reply that begins says that it is the last
   bool head_has_begun_ = false;  // of the next request
   bool is_first_ = true;         // nothing has come yet: it may turn out to be HTTP/2
   bool has_moved_ = false;       // since the last watch the client gave or took a byte

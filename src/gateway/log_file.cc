@@ -2,15 +2,25 @@
 #include "gateway/log_file.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 #include "os/system_error.h"
 
 namespace kelvin::gateway {
+namespace {
+
+// A write takes much less. Whoever holds the lock for longer stands still, and must not make this process do the same.
+constexpr int kLockTriesMax = 1000;
+constexpr int kLookAgainMs = 1;
+
+}  // namespace
 
 Result<LogFile> LogFile::open(std::string path, const Limits& limits) {
   LogFile file(std::move(path), limits);
@@ -31,19 +41,36 @@ Status LogFile::open_again() {
 }
 
 bool LogFile::write(std::string_view lines) {
-  if (is_moved()) static_cast<void>(open_again());
+  is_locked_ = lock();
   const bool is_full = bytes_ > 0 && bytes_ + lines.size() > limits_.bytes_max;
   if (is_full && limits_.bytes_max > 0) turn_over();
-  if (ends_in_a_torn_line_ && !write_all("\n")) return false;
-  ends_in_a_torn_line_ = false;
-  return write_all(lines);
+  const bool is_whole = write_whole_lines(lines);
+  if (std::exchange(is_locked_, false)) static_cast<void>(::flock(file_.get(), LOCK_UN));
+  return is_whole;
+}
+
+// False: it is written to all the same.
+bool LogFile::lock() {
+  for (int tries = 0; tries < kLockTriesMax; ++tries) {
+    if (is_moved() && !open_again()) return false;
+    if (::flock(file_.get(), LOCK_EX | LOCK_NB) == 0) {
+      // Whoever had it before may have turned it over.
+      if (!is_moved()) return true;
+    } else if (errno == EWOULDBLOCK) {
+      static_cast<void>(::poll(nullptr, 0, kLookAgainMs));
+    } else if (errno != EINTR) {
+      return false;
+    }
+  }
+  return false;
 }
 
 // Where it cannot be seen, it is written to as before.
-bool LogFile::is_moved() const {
+bool LogFile::is_moved() {
   struct stat ours{};
   struct stat named{};
   if (::fstat(file_.get(), &ours) != 0) return false;
+  bytes_ = static_cast<std::uint64_t>(ours.st_size);
   if (::stat(path_.c_str(), &named) != 0) return errno == ENOENT;
   return ours.st_ino != named.st_ino || ours.st_dev != named.st_dev;
 }
@@ -56,8 +83,20 @@ void LogFile::turn_over() {
                            ? std::rename(path_.c_str(), name_of(1).c_str()) == 0
                            : ::unlink(path_.c_str()) == 0;
   // In a folder that may not be written to, the one file goes on growing rather than lose lines.
-  if (!is_away) return;
-  if (open_again()) ++turned_over_;
+  if (!is_away || !open_again()) return;
+  ++turned_over_;
+  is_locked_ = lock();
+}
+
+bool LogFile::write_whole_lines(std::string_view lines) {
+  if (ends_in_a_torn_line_ && !write_all("\n")) return false;
+  ends_in_a_torn_line_ = false;
+  const std::uint64_t start = bytes_;
+  if (write_all(lines)) return true;
+  const std::string_view got_there = lines.substr(0, bytes_ - start);
+  // Only while nobody else may write behind it.
+  if (ends_in_a_torn_line_ && is_locked_) take_out_after(start + got_there.rfind('\n') + 1);
+  return false;
 }
 
 bool LogFile::write_all(std::string_view bytes) {
@@ -74,6 +113,12 @@ bool LogFile::write_all(std::string_view bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return true;
+}
+
+void LogFile::take_out_after(std::uint64_t end) {
+  if (::ftruncate(file_.get(), static_cast<off_t>(end)) != 0) return;
+  bytes_ = end;
+  ends_in_a_torn_line_ = false;
 }
 
 }  // namespace kelvin::gateway

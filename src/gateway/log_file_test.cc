@@ -10,7 +10,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
+#include <string>
+
+#include "os/thread.h"
 
 namespace kelvin::gateway {
 namespace {
@@ -86,7 +90,7 @@ TEST_F(LogFileTest, IsMadeAnewWhenSomebodyElseMovedIt) {
   EXPECT_EQ(text(".old"), "one\n");
 }
 
-TEST_F(LogFileTest, ADiskThatIsFullTearsOneLineAtMost) {
+TEST_F(LogFileTest, ADiskThatIsFullTearsNoLine) {
   auto file = LogFile::open(path(), {});
   ASSERT_TRUE(file);
   // A limit on the size of files stands in for a full disk: the kernel takes part of the bytes, then none.
@@ -103,7 +107,36 @@ TEST_F(LogFileTest, ADiskThatIsFullTearsOneLineAtMost) {
   EXPECT_FALSE(first);
   EXPECT_FALSE(second);
   EXPECT_TRUE(file->write("44444\n"));
-  EXPECT_EQ(text(), "11111\n222\n44444\n");
+  EXPECT_EQ(text(), "11111\n44444\n");
+}
+
+// Two owners stand for the two processes of an upgrade: each has a description of its own, as they have.
+TEST_F(LogFileTest, TwoWritersLoseAndTearNothingWhileItIsTurnedOver) {
+  constexpr std::size_t kLines = 2000;
+  const LogFile::Limits limits{.bytes_max = 4096, .old_files_max = 400};
+  const auto write_lines = [&](char letter) {
+    auto file = LogFile::open(path(), limits);
+    ASSERT_TRUE(file);
+    for (std::size_t i = 0; i < kLines; ++i)
+      EXPECT_TRUE(file->write(std::string(1 + i % 90, letter) + "\n" + letter + "\n"));
+  };
+  {
+    os::Thread one("one", [&] { write_lines('a'); });
+    os::Thread other("other", [&] { write_lines('b'); });
+  }
+  std::map<char, std::size_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    // One of them may fill what the other has only just begun.
+    EXPECT_LE(std::filesystem::file_size(entry.path()), limits.bytes_max + 200);
+    std::ifstream file(entry.path());
+    for (std::string line; std::getline(file, line);) {
+      ASSERT_FALSE(line.empty());
+      EXPECT_EQ(line, std::string(line.size(), line[0]));
+      ++found[line[0]];
+    }
+  }
+  EXPECT_EQ(found['a'], 2 * kLines);
+  EXPECT_EQ(found['b'], 2 * kLines);
 }
 
 TEST_F(LogFileTest, SaysWhyItCannotBeOpened) {

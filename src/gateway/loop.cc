@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/check.h"
 #include "gateway/h1_client.h"
@@ -240,8 +241,10 @@ void Loop::switch_to_h2(H1Client& client, std::string_view received) {
   const Status changed = epoll_.change(taken.transport().fd(),
                                        EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, tag_of(taken));
   if (!changed) return taken.give_up();
-  if (shared_.is_draining.load(std::memory_order_acquire)) taken.on_drain();
+  // What came with its first bytes is served.
   taken.begin(first);
+  if (shared_.is_draining.load(std::memory_order_acquire) && !taken.is_discarded())
+    taken.on_drain();
 }
 
 void Loop::hand_to_management(ClientConnection& client, int fd, std::string received) {
@@ -344,20 +347,40 @@ void Loop::take(ConnectionsUnwanted& unwanted) {
 
 void Loop::take(model::AskBusy&) { report_busy(); }
 
-void Loop::take(DrainAsked&) {
-  if (is_accepting_)
+// A connection in the backlog may have woken this loop and none of another process: it is taken, or nobody would be
+// woken for it again.
+void Loop::stop_accepting() {
+  if (std::exchange(has_stopped_, true)) return;
+  if (is_accepting_) {
     for (const Listener& listener : listeners_) epoll_.remove(listener.fd);
+    for (const Listener& listener : listeners_) accept_some(listener);
+  }
   is_accepting_ = false;
   accept_again_.drop();
   shared_.loops_accepting.fetch_sub(1, std::memory_order_acq_rel);
+}
+
+void Loop::take(DrainAsked& ask) {
+  stop_accepting();
   std::vector<ClientConnection*> clients;
   clients.reserve(clients_.size());
   for (const auto& [client, owned] : clients_) clients.push_back(client);
-  for (ClientConnection* client : clients) client->on_drain();
+  for (ClientConnection* client : clients) {
+    if (ask.manner == DrainAsked::Manner::Gently) {
+      client->on_retire();
+    } else {
+      client->on_drain();
+    }
+  }
   {
     const std::lock_guard lock(shared_.drain_mutex);
   }
   shared_.connection_ended.notify_all();
+}
+
+void Loop::take(WaitingAsked& ask) {
+  for (const auto& [request, exchange] : waiting_) shared_.control->post(exchange->demand());
+  ask.loops_left->count_down();
 }
 
 void Loop::take(EndAsked&) { is_ending_ = true; }

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -70,6 +71,7 @@ struct Shared {
   std::mutex drain_mutex;
   std::condition_variable connection_ended;  // signalled while draining
   std::atomic<bool> is_draining{false};
+  std::atomic<bool> tells_every_slot{false};      // that is given back, to control
   std::atomic<std::uint32_t> loops_accepting{0};  // that may still take a connection
 };
 
@@ -81,11 +83,17 @@ struct ConnectionsUnwanted {
   std::shared_ptr<std::atomic<std::uint32_t>>
       loops_left;  // whoever brings it to 0 posts ConnectionsClosed
 };
-struct DrainAsked {};
+struct DrainAsked {
+  enum class Manner : std::uint8_t { Gently, AtOnce };
+  Manner manner = Manner::AtOnce;
+};
+struct WaitingAsked {
+  std::shared_ptr<std::latch> loops_left;
+};
 struct EndAsked {};
-using Message =
-    std::variant<std::shared_ptr<const AppRoute>, KeysChanged, model::Handover,
-                 model::RefuseRequest, ConnectionsUnwanted, model::AskBusy, DrainAsked, EndAsked>;
+using Message = std::variant<std::shared_ptr<const AppRoute>, KeysChanged, model::Handover,
+                             model::RefuseRequest, ConnectionsUnwanted, model::AskBusy, DrainAsked,
+                             WaitingAsked, EndAsked>;
 
 enum class EndpointKind : std::uint8_t { Listener, Inbox, Client, H1Upstream, H2Upstream };
 // What an epoll tag points to.
@@ -184,6 +192,7 @@ class Loop {
   std::optional<Duration> sleep_time() const;
   void handle(const epoll_event& event);
   void accept_some(const Listener& listener);
+  void stop_accepting();
   void watch_listeners();
   void pause_accepting();
   void give_turns();
@@ -197,6 +206,7 @@ class Loop {
   void take(ConnectionsUnwanted& unwanted);
   void take(model::AskBusy& ask);
   void take(DrainAsked& ask);
+  void take(WaitingAsked& ask);
   void take(EndAsked& ask);
   void close_idle_to(ReplicaId replica);
   Result<H1Upstream*> watch_upstream(std::unique_ptr<H1Upstream> upstream);
@@ -212,6 +222,7 @@ class Loop {
   std::vector<Listener> listeners_;
   std::optional<TlsView> certificates_;  // absent: none is needed
   bool is_accepting_ = false;
+  bool has_stopped_ = false;  // accepting, for good
   bool is_ending_ = false;
 
   std::mutex messages_mutex_;

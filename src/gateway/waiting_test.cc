@@ -255,6 +255,98 @@ TEST(Draining, LetsRequestsFinishAndTakesNoMore) {
   EXPECT_TRUE(bed.gateway->drain(10s));
 }
 
+TEST(Retiring, LeavesIdleConnectionsOneRequestMore) {
+  Testbed bed;
+  ScriptedReplica replica;
+  bed.set_app("echo", {bed.open_replica(1, replica.port())});
+  Wire idle = bed.connect();
+  idle.send(get("/"));
+  Wire upstream = replica.accept();
+  upstream.read_request();
+  upstream.send(ok("before"));
+  EXPECT_EQ(idle.read_reply().field("Connection"), "");
+  bed.gateway->retire();
+  bed.settle();
+  idle.send(get("/"));
+  upstream.read_request();
+  upstream.send(ok("after"));
+  const Reply reply = idle.read_reply();
+  EXPECT_EQ(reply.body, "after");
+  EXPECT_EQ(reply.field("Connection"), "close");
+  EXPECT_TRUE(idle.has_ended());
+  idle.close();
+  EXPECT_TRUE(bed.gateway->drain(10s));
+}
+
+// Its head promised that the connection stays.
+TEST(Retiring, AReplyThatHasBegunIsNotTheLast) {
+  Testbed bed;
+  ScriptedReplica replica;
+  bed.set_app("echo", {bed.open_replica(1, replica.port())});
+  Wire client = bed.connect();
+  client.send(get("/"));
+  Wire upstream = replica.accept();
+  upstream.read_request();
+  upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf ");
+  client.read_until("half ");
+  bed.gateway->retire();
+  bed.settle();
+  upstream.send("whole");
+  EXPECT_EQ(client.read_exactly(5), "whole");
+  client.send(get("/"));
+  upstream.read_request();
+  upstream.send(ok("last"));
+  EXPECT_EQ(client.read_reply().field("Connection"), "close");
+}
+
+TEST(Retiring, StoppingAfterwardsClosesWhatIsIdle) {
+  Testbed bed;
+  Wire idle = bed.connect();
+  idle.send(get("/nowhere", "localhost"));
+  idle.read_reply();
+  bed.gateway->retire();
+  bed.settle();
+  bed.gateway->stop_accepting();
+  EXPECT_TRUE(idle.has_ended());
+  idle.close();
+  EXPECT_TRUE(bed.gateway->drain(10s));
+}
+
+TEST(Retiring, WhoWaitsIsAnnouncedAgainAndServed) {
+  Testbed bed(BedSetup{.loops = 2});
+  ScriptedReplica replica;
+  bed.set_app("echo", {});
+  Wire first = bed.connect();
+  first.send(get("/1"));
+  const auto demand = bed.control.next<model::Demand>();
+  bed.gateway->announce_waiting();
+  const auto again = bed.control.next<model::Demand>();
+  EXPECT_EQ(again.request, demand.request);
+  EXPECT_EQ(again.loop, demand.loop);
+  EXPECT_EQ(again.arrived, demand.arrived);
+  EXPECT_EQ(bed.control.count<model::Demand>(), 0u);
+  const auto ready = bed.open_replica(1, replica.port());
+  bed.hand_over(again, ready);
+  Wire upstream = replica.accept();
+  upstream.read_request();
+  upstream.send(ok("x"));
+  EXPECT_EQ(first.read_reply().body, "x");
+}
+
+TEST(Retiring, ControlIsToldOfEverySlotWhereItAsksForThat) {
+  Testbed bed;
+  ScriptedReplica replica;
+  bed.set_app("echo", {bed.open_replica(1, replica.port())});
+  bed.gateway->tell_every_slot(true);
+  Wire client = bed.connect();
+  client.send(get("/"));
+  Wire upstream = replica.accept();
+  upstream.read_request();
+  upstream.send(ok("x"));
+  client.read_reply();
+  EXPECT_EQ(bed.control.next<model::SlotFree>().replica, ReplicaId{1});
+}
+
 TEST(Draining, GivesEverythingBackAtAnAbruptEnd) {
   Testbed bed(BedSetup{.loops = 2});
   ScriptedReplica replica;

@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/time.h"
 #include "model/app.h"
+#include "model/kept.h"
 #include "model/node.h"
 #include "model/replica.h"
 #include "model/request.h"
@@ -162,6 +163,13 @@ struct RevisionRestored {
   std::shared_ptr<const Revision> revision;
   bool is_active = false;
 };
+// ... what an earlier platform process hands over: every replica that its control knew, and every line of its meter ...
+struct ReplicaKept {
+  KeptReplica replica;
+};
+struct MeterLineKept {
+  MeterLine line;
+};
 // ... and what runs on the nodes. State is Loading, Ready or Parked; slots of Ready ones are to be opened afresh.
 struct ReplicaFound {
   ReplicaId replica;
@@ -175,14 +183,19 @@ struct ReplicaFound {
   std::uint64_t usage_sequence = 0;  // first free one
 };
 struct RecoveryFinished {};
+// A data plane in another process has ended, with these loops; its slots have been given back.
+struct DataPlaneLeft {
+  std::uint32_t first_loop = 0;
+  std::uint32_t loops = 0;
+};
 // The moment that next_deadline named has come.
 struct Tick {};
 
-using Event =
-    std::variant<RevisionDeployed, RevisionActivated, AppDeleted, ScaleChanged, TrafficChanged,
-                 ParkAsked, WakeAsked, ShutdownAsked, Demand, RequestLeft, SlotFree,
-                 HandoverRefused, BusyMeasured, ReplicaSuspected, ConnectionsClosed, SlotsClosed,
-                 SlotsDrained, NodeChanged, ReplicaMoved, MoveFailed, ReplicaProgressed,
-                 RevisionRestored, ReplicaFound, RecoveryFinished, Tick>;
+using Event = std::variant<RevisionDeployed, RevisionActivated, AppDeleted, ScaleChanged,
+                           TrafficChanged, ParkAsked, WakeAsked, ShutdownAsked, Demand, RequestLeft,
+                           SlotFree, HandoverRefused, BusyMeasured, ReplicaSuspected,
+                           ConnectionsClosed, SlotsClosed, SlotsDrained, NodeChanged, ReplicaMoved,
+                           MoveFailed, ReplicaProgressed, RevisionRestored, ReplicaKept,
+                           MeterLineKept, ReplicaFound, RecoveryFinished, DataPlaneLeft, Tick>;
 
 }  // namespace kelvin::model

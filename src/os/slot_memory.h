@@ -24,7 +24,9 @@ class SlotMemory {
   SlotMemory& operator=(SlotMemory&&) = delete;
   ~SlotMemory();
 
-  SlotTable table() const { return SlotTable({entries_, kSlotCount}); }
+  SlotTable table(SlotSide side = SlotSide::First) const {
+    return SlotTable({entries_, kSlotCount}, side);
+  }
   int fd() const { return fd_.get(); }
 
  private:

@@ -22,6 +22,12 @@ void raise_to(std::atomic<std::int64_t>& value, std::int64_t at_least) {
   }
 }
 
+// `by` is 1 or -1.
+void change_held(SlotWord& word, SlotSide side, int by) {
+  word.in_flight += static_cast<std::uint32_t>(by);
+  if (side == SlotSide::Second) word.of_second += static_cast<std::uint32_t>(by);
+}
+
 }  // namespace
 
 SlotWord SlotTable::read(std::uint32_t slot) const {
@@ -35,9 +41,10 @@ bool SlotTable::try_take(Key key, std::uint32_t limit) {
   std::uint64_t raw = word.load(std::memory_order_acquire);
   while (true) {
     SlotWord seen = SlotWord::unpack(raw);
-    if (seen.is_closed || seen.generation != key.generation || seen.in_flight >= limit)
+    if (seen.is_closed || seen.generation != key.generation || seen.in_flight >= limit ||
+        seen.held_by(side_) >= kSlotsPerSideMax)
       return false;
-    ++seen.in_flight;
+    change_held(seen, side_, 1);
     if (word.compare_exchange_weak(raw, seen.pack(), std::memory_order_acq_rel,
                                    std::memory_order_acquire))
       return true;
@@ -51,12 +58,12 @@ SlotTable::GivenBack SlotTable::give_back(Key key, Instant now) {
   SlotWord seen = SlotWord::unpack(raw);
   // Another generation means that control gave this replica up while the request ran: nothing is
   // left to give back.
-  if (seen.generation != key.generation || seen.in_flight == 0) return {};
+  if (seen.generation != key.generation || seen.held_by(side_) == 0) return {};
   raise_to(entry.last_used_ns, now.ns);
   while (true) {
     seen = SlotWord::unpack(raw);
-    if (seen.generation != key.generation || seen.in_flight == 0) return {};
-    --seen.in_flight;
+    if (seen.generation != key.generation || seen.held_by(side_) == 0) return {};
+    change_held(seen, side_, -1);
     if (entry.word.compare_exchange_weak(raw, seen.pack(), std::memory_order_acq_rel,
                                          std::memory_order_acquire)) {
       return {.was_last_of_closed = seen.is_closed && seen.in_flight == 0};
@@ -111,6 +118,19 @@ SlotTable::Closed SlotTable::close(Key key) {
               .in_flight = seen.in_flight,
               .last_used = {entry.last_used_ns.load(std::memory_order_relaxed)}};
     }
+  }
+}
+
+void SlotTable::clear(SlotSide side) {
+  for (SlotEntry& entry : entries_) {
+    std::uint64_t raw = entry.word.load(std::memory_order_acquire);
+    SlotWord cleared;
+    do {
+      cleared = SlotWord::unpack(raw);
+      cleared.in_flight -= cleared.held_by(side);
+      if (side == SlotSide::Second) cleared.of_second = 0;
+    } while (!entry.word.compare_exchange_weak(raw, cleared.pack(), std::memory_order_acq_rel,
+                                               std::memory_order_acquire));
   }
 }
 

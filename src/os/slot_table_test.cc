@@ -72,6 +72,48 @@ TEST(SlotTable, SaysWhenTheLastSlotOfAClosedWordCameBack) {
   EXPECT_FALSE(table.give_back(kKey, {3}).was_last_of_closed);
 }
 
+TEST(SlotTable, TwoProcessesShareOneLimit) {
+  auto memory = SlotMemory::create();
+  SlotTable first = memory->table(SlotSide::First);
+  SlotTable second = memory->table(SlotSide::Second);
+  first.open(kKey);
+  ASSERT_TRUE(first.try_take(kKey, 3));
+  ASSERT_TRUE(second.try_take(kKey, 3));
+  ASSERT_TRUE(second.try_take(kKey, 3));
+  EXPECT_FALSE(first.try_take(kKey, 3));
+  EXPECT_EQ(first.read(7).in_flight, 3U);
+  EXPECT_EQ(first.read(7).held_by(SlotSide::Second), 2U);
+  EXPECT_EQ(second.close_if_idle_since(kKey, {100}).in_flight, 3U);
+}
+
+TEST(SlotTable, AProcessGivesBackOnlyWhatItTook) {
+  auto memory = SlotMemory::create();
+  SlotTable first = memory->table(SlotSide::First);
+  SlotTable second = memory->table(SlotSide::Second);
+  first.open(kKey);
+  ASSERT_TRUE(first.try_take(kKey, 3));
+  second.give_back(kKey, {5});
+  EXPECT_EQ(first.read(7).in_flight, 1U);
+  first.close(kKey);
+  EXPECT_TRUE(first.give_back(kKey, {6}).was_last_of_closed);
+}
+
+TEST(SlotTable, ClearingASideLeavesWhatTheOtherHolds) {
+  auto memory = SlotMemory::create();
+  SlotTable first = memory->table(SlotSide::First);
+  SlotTable second = memory->table(SlotSide::Second);
+  first.open(kKey);
+  ASSERT_TRUE(first.try_take(kKey, 4));
+  ASSERT_TRUE(first.try_take(kKey, 4));
+  ASSERT_TRUE(second.try_take(kKey, 4));
+  second.clear(SlotSide::First);
+  EXPECT_EQ(second.read(7).in_flight, 1U);
+  EXPECT_EQ(second.read(7).generation, kKey.generation);
+  EXPECT_FALSE(second.read(7).is_closed);
+  second.clear(SlotSide::Second);
+  EXPECT_EQ(second.read(7).in_flight, 0U);
+}
+
 TEST(SlotTable, IsSharedByEveryMappingOfItsDescriptor) {
   auto memory = SlotMemory::create();
   auto other = SlotMemory::map(Fd(::dup(memory->fd())));

@@ -306,4 +306,32 @@ Status spawn_detached(const DetachedSpec& spec) {
               "cannot start " + spec.arguments[0]);
 }
 
+Result<Successor> spawn_successor(const SuccessorSpec& spec) {
+  KELVIN_TRY(Pipe outcome, make_pipe());
+  const auto arguments = pointers_to(spec.arguments);
+  const pid_t child = ::fork();
+  if (child < 0) return fail_errno("make process", errno);
+  if (child == 0) {
+    reset_signals();
+    close_on_exec_from_3();
+    ::fcntl(spec.kept, F_SETFD, 0);
+    ::execv(spec.program.c_str(), arguments.data());
+    const int error = errno;
+    static_cast<void>(!::write(outcome.write_end.get(), &error, sizeof error));
+    ::_exit(127);
+  }
+  outcome.write_end.reset();
+  KELVIN_TRY(Pidfd pidfd, Pidfd::open(child));
+  int error = 0;
+  ssize_t got = -1;
+  do {
+    got = ::read(outcome.read_end.get(), &error, sizeof error);
+  } while (got < 0 && errno == EINTR);
+  if (got != sizeof error) return Successor{.pid = child, .pidfd = std::move(pidfd)};
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return fail(Code::Refused, Blame::Client, Retry::Never,
+              program_text(error, SpawnSpec{.program = spec.program}));
+}
+
 }  // namespace kelvin::os

@@ -83,4 +83,18 @@ struct DetachedSpec {
 };
 Status spawn_detached(const DetachedSpec& spec);
 
+// Starts a program that is to go on in its caller's place: a child in the same session and group, with the caller's
+// environment and standard streams, and with `kept` open under the same number.
+struct SuccessorSpec {
+  std::string program;                 // path to execute; not looked up
+  std::vector<std::string> arguments;  // argv, the name first
+  int kept = -1;                       // stays the caller's
+};
+struct Successor {
+  pid_t pid = 0;
+  Pidfd pidfd;
+};
+// Refused, saying why, when the program cannot be executed.
+Result<Successor> spawn_successor(const SuccessorSpec& spec);
+
 }  // namespace kelvin::os

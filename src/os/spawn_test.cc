@@ -258,6 +258,29 @@ INSTANTIATE_TEST_SUITE_P(On, RealGroup,
                                                                      : "Hierarchies";
                          });
 
+TEST(SpawnSuccessor, KeepsOneDescriptorOpen) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const Fd reader(ends[0]);
+  Fd writer(ends[1]);
+  const std::string script = "echo from-the-child >&" + std::to_string(writer.get());
+  const auto made = spawn_successor(
+      {.program = "/bin/sh", .arguments = {"sh", "-c", script}, .kept = writer.get()});
+  ASSERT_TRUE(made) << made.error().what;
+  writer.reset();
+  char text[32] = {};
+  EXPECT_EQ(::read(reader.get(), text, sizeof text), 15);
+  EXPECT_EQ(std::string(text), "from-the-child\n");
+  EXPECT_EQ(wait_for(made->pidfd), (ExitStatus{}));
+}
+
+TEST(SpawnSuccessor, SaysWhyAProgramCannotBeRun) {
+  const auto absent = spawn_successor({.program = "/nowhere", .arguments = {"x"}});
+  ASSERT_FALSE(absent);
+  EXPECT_EQ(absent.error().what, "command not found: /nowhere");
+  EXPECT_FALSE(spawn_successor({.program = "/etc/passwd", .arguments = {"x"}}));
+}
+
 TEST(ProcessSet, FreezesAndKillsASessionWithoutControlGroups) {
   Output output = make_output();
   auto child = spawn(shell("sleep 1000 & sleep 1000 & wait", output));

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <future>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -33,7 +34,8 @@ struct Shell::Executor {
   void operator()(const model::Handover& order) const {
     const os::SlotTable::Key key{.slot = order.replica.slot,
                                  .generation = order.replica.generation};
-    if (out.slots.try_take(key, order.replica.slots)) {
+    os::SlotTable table = order.loop < out.loops_here ? out.slots : out.slots.of_other_side();
+    if (table.try_take(key, order.replica.slots)) {
       out.data_plane.hand_over(order);
       return;
     }
@@ -68,16 +70,16 @@ Shell::~Shell() {
   thread_.reset();
 }
 
-Status Shell::start(const ShellPorts& outside) {
+Status Shell::start(const ShellPorts& outside, control::Handed before) {
   outside_ = std::make_unique<ShellPorts>(outside);
   usage_ = std::make_unique<UsageWriter>(UsageWriter::Options{}, outside.store, outside.clock,
                                          outside.log);
-  KELVIN_TRY_VOID(recover());
+  KELVIN_TRY_VOID(recover(std::move(before)));
   thread_ = std::make_unique<os::Thread>("control", [this] { run(); });
   return {};
 }
 
-Status Shell::recover() {
+Status Shell::recover(control::Handed before) {
   KELVIN_TRY(std::vector<ports::StoredRevision> stored, outside_->store.revisions());
   for (ports::StoredRevision& each : stored) {
     auto revision = std::make_shared<const model::Revision>(std::move(each.revision));
@@ -88,6 +90,7 @@ Status Shell::recover() {
     handle(model::TrafficChanged{.app = each.app, .shares = std::move(each.shares)});
   KELVIN_TRY(const std::vector<model::Event> found,
              outside_->cluster.connect([this](model::Event event) { post(std::move(event)); }));
+  restore_kept(std::move(before), found);
   for (const model::Event& event : found) {
     if (const auto* replica = std::get_if<model::ReplicaFound>(&event)) {
       KELVIN_TRY_VOID(restore_replica(*replica));
@@ -97,6 +100,29 @@ Status Shell::recover() {
   }
   handle(model::RecoveryFinished{});
   return {};
+}
+
+// Another process may have had control since, and have gone further: what the slot word says now is true.
+void Shell::restore_kept(control::Handed before, const std::vector<model::Event>& found) {
+  std::map<ReplicaId, std::uint32_t> slot_of;
+  for (const model::Event& event : found) {
+    if (const auto* one = std::get_if<model::ReplicaFound>(&event))
+      slot_of[one->replica] = one->slot;
+  }
+  for (model::KeptReplica& kept : before.replicas) {
+    const auto slot = slot_of.find(kept.replica);
+    if (slot == slot_of.end() || slot->second >= outside_->slots.size()) continue;
+    const bool had_word = kept.state == model::State::Ready || kept.state == model::State::Draining;
+    if (had_word) {
+      const os::SlotWord word = outside_->slots.read(slot->second);
+      const model::State closed =
+          word.in_flight > 0 ? model::State::Draining : model::State::Parking;
+      kept.generation = word.generation;
+      if (kept.state == model::State::Ready && word.is_closed) kept.state = closed;
+    }
+    handle(model::ReplicaKept{std::move(kept)});
+  }
+  for (model::MeterLine& line : before.lines) handle(model::MeterLineKept{std::move(line)});
 }
 
 Status Shell::restore_replica(model::ReplicaFound found) {
@@ -114,6 +140,26 @@ bool Shell::shut_down(Duration patience) {
   lock.unlock();
   // The last rows of usage follow from the last deaths.
   return usage_->flush(patience) && is_empty;
+}
+
+std::optional<Left> Shell::hand_over(Duration patience) {
+  if (!usage_->flush(patience)) return std::nullopt;
+  {
+    const std::scoped_lock lock(mutex_);
+    is_closing_ = true;
+  }
+  arrived_.notify_all();
+  thread_->join();
+  // The thread ends only with nothing left to look at; what is posted from here on waits in items_.
+  Left left{.handed = control::hand_over(*world_)};
+  // Rows of the last moments; where the disk does not take them, they are lost as they are in a crash.
+  (void)usage_->flush(patience);
+  const std::scoped_lock lock(mutex_);
+  for (Item& item : items_) {
+    if (auto* event = std::get_if<model::Event>(&item)) left.events.push_back(std::move(*event));
+  }
+  items_.clear();
+  return left;
 }
 
 void Shell::run() {

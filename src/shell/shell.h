@@ -8,8 +8,10 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -36,6 +38,15 @@ struct ShellPorts {
   os::SlotTable& slots;
   obs::DecisionLog& decisions;
   obs::Log& log;
+  // Gateway loops of this process; a request at a later one is in the process that was taken over from, and so is its
+  // slot.
+  std::uint32_t loops_here = std::numeric_limits<std::uint32_t>::max();
+};
+
+// What the control thread leaves to the next one, here or in another process.
+struct Left {
+  control::Handed handed;
+  std::vector<model::Event> events;  // that came and were not looked at
 };
 
 class Shell final : public ports::Control {
@@ -45,9 +56,13 @@ class Shell final : public ports::Control {
   Shell(const Shell&) = delete;
   Shell& operator=(const Shell&) = delete;
 
-  // Tells control what the store knows and what runs on the nodes, then starts the control thread. Events posted
-  // before this wait.
-  [[nodiscard]] Status start(const ShellPorts& outside);
+  // Tells control what the store knows, what an earlier control handed over and what runs on the nodes, then starts the
+  // control thread. Events posted before this wait.
+  [[nodiscard]] Status start(const ShellPorts& outside, control::Handed before = {});
+
+  // Ends the control thread between two events, once the usage that is certain is in the store. Absent when that did not
+  // come about within `patience`: then nothing has changed. Afterwards this may only be destroyed.
+  std::optional<Left> hand_over(Duration patience);
 
   // Refuses what waits, drains and stops every replica. False when some are still there after `patience`; they are
   // left to the next start, which adopts them.
@@ -72,7 +87,8 @@ class Shell final : public ports::Control {
   void tell_whether_empty();
   void handle(const model::Event& event);
   void carry_out(model::Effects effects);
-  Status recover();
+  Status recover(control::Handed before);
+  void restore_kept(control::Handed before, const std::vector<model::Event>& found);
   Status restore_replica(model::ReplicaFound found);
 
   template <class Value>

@@ -136,5 +136,70 @@ TEST_F(ShellTest, ShutsDownEmpty) {
   EXPECT_EQ(data_plane.refusals[0].refusal.status, 503);
 }
 
+// --- from one process to the next ------------------------------------------------------------------------------------
+
+TEST_F(ShellTest, HandsOverWhatItKnowsAndWhatItHasNotLookedAt) {
+  start();
+  shell.post(model::RevisionDeployed{revision_of(app)});
+  demand(1);
+  ASSERT_TRUE(data_plane.wait_until([](auto& it) { return it.handovers.size() == 1; }));
+  auto left = shell.hand_over(10s);
+  ASSERT_TRUE(left);
+  ASSERT_EQ(left->handed.replicas.size(), 1u);
+  EXPECT_EQ(left->handed.replicas[0].state, model::State::Ready);
+  EXPECT_EQ(left->handed.replicas[0].generation, data_plane.handovers[0].replica.generation);
+  EXPECT_EQ(left->handed.lines.size(), 1u);
+}
+
+TEST_F(ShellTest, KeepsControlWhereTheStoreDoesNotTakeTheUsage) {
+  store.failures_left = 1'000'000;
+  start();
+  shell.post(model::RevisionDeployed{revision_of(app)});
+  demand(1);
+  ASSERT_TRUE(data_plane.wait_until([](auto& it) { return it.handovers.size() == 1; }));
+  clock.ns += 20'000'000'000;
+  demand(2);
+  ASSERT_TRUE(data_plane.wait_until([](auto& it) { return it.handovers.size() == 2; }));
+  (void)shell.apps();  // the usage of that moment is on its way
+  EXPECT_FALSE(shell.hand_over(1ms));
+  demand(3);
+  EXPECT_TRUE(data_plane.wait_until([](auto& it) { return it.handovers.size() == 3; }));
+  store.failures_left = 0;
+}
+
+// What the process before took stays taken, and what is handed to one of its requests counts there.
+TEST_F(ShellTest, SlotsOfRequestsInAnotherProcessAreOfItsSide) {
+  const ReplicaId replica{5};
+  cluster.found.push_back(
+      model::ReplicaFound{.replica = replica,
+                          .revision = {app.value},
+                          .state = model::State::Ready,
+                          .lease = {.node = {1}, .accelerators = {0}, .memory = 1_GiB},
+                          .slot = 3,
+                          .port = 9000});
+  store.stored.push_back({.revision = *revision_of(app), .is_active = true});
+  slots.open({.slot = 3, .generation = 9});
+  os::SlotTable theirs = slots.of_other_side();
+  ASSERT_TRUE(theirs.try_take({.slot = 3, .generation = 9}, 4));
+  const Status started = shell.start(
+      {.clock = clock,
+       .cluster = cluster,
+       .data_plane = data_plane,
+       .store = store,
+       .slots = slots,
+       .decisions = decisions,
+       .log = log,
+       .loops_here = 1},
+      {.replicas = {{.replica = replica, .state = model::State::Ready, .generation = 8}},
+       .lines = {}});
+  ASSERT_TRUE(started) << started.error().what;
+  EXPECT_EQ(slots.read(3).in_flight, 1u);
+  shell.post(model::Demand{.request = {1}, .app = app, .loop = 1, .arrived = clock.now()});
+  ASSERT_TRUE(data_plane.wait_until([](auto& it) { return it.handovers.size() == 1; }));
+  EXPECT_EQ(data_plane.handovers[0].replica.generation, 9u);
+  EXPECT_EQ(slots.read(3).held_by(os::SlotSide::Second), 2u);
+  EXPECT_EQ(slots.read(3).held_by(os::SlotSide::First), 0u);
+}
+
 }  // namespace
 }  // namespace kelvin::shell

@@ -69,6 +69,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(writer), std::move(reader)));
 }
 
+std::uint32_t SqliteStore::schema() { return static_cast<std::uint32_t>(migrations().size()); }
+
 Result<std::uint64_t> SqliteStore::next_epoch() {
   const std::scoped_lock lock(writing_);
   KELVIN_TRY(Transaction transaction, Transaction::begin(writer_));

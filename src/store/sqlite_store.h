@@ -19,6 +19,9 @@ class SqliteStore final : public ports::Store {
   // Refused when it cannot be written; Exhausted when the disk is full.
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
 
+  // Of the schema that this program writes; it reads every older one.
+  static std::uint32_t schema();
+
   Result<std::uint64_t> next_epoch() override;
 
   Result<std::vector<ports::StoredRevision>> revisions() override;

@@ -240,11 +240,42 @@ TEST(Document, NamesTheQueryParametersThatPathsKnow) {
                                           {"/api/v1/bill", "/api/v1/bill"},
                                           {"/api/v1/apps", "/api/v1/apps"},
                                           {"/api/v1/keys", "/api/v1/keys"},
-                                          {"/api/v1/status", "/api/v1/status"}}) {
+                                          {"/api/v1/status", "/api/v1/status"},
+                                          {"/api/v1/upgrade", "/api/v1/upgrade"}}) {
     EXPECT_EQ(at(platform.get(path + "?unknown=1").body, "/next"),
               "\"" + described_parameters(pattern) + "\"")
         << path;
   }
+}
+
+TEST(Upgrade, IsPassedOnAndTold) {
+  Platform platform;
+  EXPECT_EQ(at(platform.get("/api/v1/upgrade").body, "/stage"), "\"none\"");
+  const HttpReply begun =
+      platform.post("/api/v1/upgrade", R"({"binary":"/opt/kelvin","drain_ms":90000})");
+  EXPECT_EQ(begun.status, 202);
+  EXPECT_EQ(at(begun.body, "/stage"), "\"preparing\"");
+  ASSERT_TRUE(platform.upgrade_asked);
+  EXPECT_EQ(platform.upgrade_asked->binary, "/opt/kelvin");
+  EXPECT_EQ(platform.upgrade_asked->drain, 90s);
+  platform.upgrade = {.stage = UpgradeStage::Draining,
+                      .from_version = "0.0.9",
+                      .draining_pid = 77,
+                      .draining_connections = 5};
+  const HttpReply told = platform.get("/api/v1/upgrade");
+  EXPECT_EQ(at(told.body, "/draining_pid"), "77");
+  EXPECT_EQ(at(told.body, "/from_version"), "\"0.0.9\"");
+}
+
+TEST(Upgrade, IsRefusedWithItsReason) {
+  Platform platform;
+  platform.upgrade_refusal = Error{.code = Code::Conflict, .what = "an upgrade is under way"};
+  const HttpReply refused = platform.post("/api/v1/upgrade", "{}");
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_EQ(at(refused.body, "/detail"), "\"an upgrade is under way\"");
+  for (const std::string body : {R"({"binary":"kelvin"})", R"({"binary":7})", R"({"drain_ms":-1})",
+                                 R"({"drain_ms":86400001})", R"({"force":true})"})
+    EXPECT_EQ(platform.post("/api/v1/upgrade", body).status, 400) << body;
 }
 
 TEST(Dashboard, IsNotHereYet) {

@@ -122,6 +122,13 @@ ApiOptions Platform::options(const Limits& limits) {
   options.epoch = 3;
   options.admin_token = token;
   options.started = {40'000'000'000};
+  options.ask_upgrade = [this](const UpgradeOrder& order) -> Status {
+    if (upgrade_refusal) return tl::unexpected<Error>(*upgrade_refusal);
+    upgrade_asked = order;
+    upgrade.stage = UpgradeStage::Preparing;
+    return {};
+  };
+  options.upgrade = [this] { return upgrade; };
   options.in_flight_of = [](const model::ReplicaView& replica) { return replica.slot; };
   options.memory_of = [](const model::ReplicaView& replica) {
     return replica.pid == 0 ? std::nullopt : std::optional(Bytes{123'456});

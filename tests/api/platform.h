@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,9 @@ struct Platform {
   FakeDataPlane data_plane;
   obs::Log log = obs::Log::silent();
   std::string token;
+  std::optional<UpgradeOrder> upgrade_asked;
+  std::optional<Error> upgrade_refusal;
+  UpgradeView upgrade;
   Api api;
 
  private:

@@ -38,7 +38,7 @@ def check_span(span):
 
 
 def check_request(body):
-    """The spans of an ExportTraceServiceRequest, flat."""
+    """The spans of an ExportTraceServiceRequest, flat, each with the instance of the service that sent it."""
     request = json.loads(body)
     assert set(request) == REQUEST_KEYS
     spans = []
@@ -48,7 +48,8 @@ def check_request(body):
         assert resource["service.name"] == "kelvin" and resource["service.version"]
         for of_scope in of_resource["scopeSpans"]:
             assert set(of_scope) == {"scope", "spans"} and of_scope["scope"]["name"]
-            spans += [check_span(span) for span in of_scope["spans"]]
+            instance = {"instance": resource["service.instance.id"]}
+            spans += [{**check_span(span), **instance} for span in of_scope["spans"]]
     return spans
 
 

@@ -71,13 +71,15 @@ class LocalCluster final : public ports::Cluster {
   // Any thread.
   model::Node node() const { return node_; }
 
+  // Nothing is carried out or posted from here on. Idempotent.
+  void end_thread();
+
   // At the end of `kelvin serve`, when every replica is Gone: ends the thread, then the keeper. Conflict when replicas
   // still live; then the keeper goes on with them.
   Status quit_keeper();
 
  private:
   LocalCluster(ClusterOptions options, obs::Log& log) : options_(std::move(options)), log_(log) {}
-  void end_thread();
 
   const ClusterOptions options_;
   obs::Log& log_;

@@ -45,6 +45,10 @@ void on(Step& step, const model::BusyMeasured& event) {
 }
 
 void begin_metering(Step& step, const App& app, Replica& replica, std::uint64_t first_sequence) {
+  // Where an earlier process handed its line over, that line goes on.
+  replica.is_metered = true;
+  if (step.world.meter.has(replica.id))
+    return step.world.meter.moved(replica.id, replica.state, step.now);
   std::size_t accelerators = replica.lease.accelerators.size();
   // A parked one that was adopted holds none; it will hold as many as its app asks for.
   if (accelerators == 0) accelerators = replica.revision->spec.needs[0].count;
@@ -58,7 +62,6 @@ void begin_metering(Step& step, const App& app, Replica& replica, std::uint64_t 
                           .accelerators = static_cast<std::uint32_t>(accelerators),
                           .first_sequence = first_sequence},
                          replica.state, step.now);
-  replica.is_metered = true;
 }
 
 void collect_usage(Step& step) {

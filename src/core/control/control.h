@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "model/effect.h"
 #include "model/event.h"
+#include "model/kept.h"
 #include "model/view.h"
 
 namespace kelvin::control {
@@ -44,6 +45,15 @@ using WorldPtr = std::unique_ptr<World, WorldDeleter>;
 
 // No replica lives, and every row of usage has been given out.
 [[nodiscard]] bool is_at_rest(const World& world);
+
+// --- handing it over ------------------------------------------------------------------------------------------------
+
+// What only this world knows. Posted to another one as ReplicaKept and MeterLineKept, before what was found.
+struct Handed {
+  std::vector<model::KeptReplica> replicas;
+  std::vector<model::MeterLine> lines;
+};
+[[nodiscard]] Handed hand_over(const World& world);
 
 // --- looking at it ---------------------------------------------------------------------------------------------------
 

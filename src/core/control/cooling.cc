@@ -169,7 +169,10 @@ void try_to_cool(Step& step, Replica& replica, Closing closing, Instant idle_sin
 
 void on(Step& step, const model::SlotsClosed& event) {
   Replica* replica = find_replica(step.world, event.replica);
-  if (replica == nullptr) return;
+  if (replica == nullptr) {
+    if (event.in_flight == 0) (void)stray_drained(step, event.replica);
+    return;
+  }
   App& app = step.world.apps.at(replica->app);
   if (replica->state == State::Draining) {
     if (event.is_closed && event.in_flight == 0)
@@ -187,6 +190,7 @@ void on(Step& step, const model::SlotsClosed& event) {
 }
 
 void on(Step& step, const model::SlotsDrained& event) {
+  if (stray_drained(step, event.replica)) return;
   Replica* replica = find_replica(step.world, event.replica);
   if (replica == nullptr || replica->state != State::Draining) return;
   stop_replica(step, *replica, {.cause = replica->stop_cause, .why = replica->reason});

@@ -45,10 +45,13 @@ void turn_away(Step& step, const model::ReplicaFound& found) {
     place::take(node->second, found.lease);
   }
   if (world.slots_free.erase(found.slot) == 1) stray.slot = found.slot;
-  world.strays.emplace(found.replica, std::move(stray));
-  const std::string why = "found running, but not as a replica of any revision that is known";
-  decide(step, {.replica = found.replica}, "stop", why);
-  step.emit(model::StopReplica{.replica = found.replica, .why = why});
+  stray.reason = "found running, but not as a replica of any revision that is known";
+  const model::KeptReplica* kept = find_kept(world, found.replica);
+  if (has_kept_word(kept)) stray.word = SlotKey{found.slot, kept->generation};
+  Stray& turned_away = world.strays.emplace(found.replica, std::move(stray)).first->second;
+  if (turned_away.word) return drain_stray(step, found.replica, turned_away);
+  decide(step, {.replica = found.replica}, "stop", turned_away.reason);
+  step.emit(model::StopReplica{.replica = found.replica, .why = turned_away.reason});
 }
 
 Replica& adopt(Step& step, App& app, const model::ReplicaFound& found) {
@@ -109,6 +112,26 @@ void resume_work(Step& step, App& app) {
   serve_queue(step, app);
 }
 
+// The cluster asks a replica anew whether it is ready; one that control knew as ready needs no such proof.
+model::ReplicaFound as_known(const model::ReplicaFound& found, const model::KeptReplica* kept) {
+  model::ReplicaFound known = found;
+  if (kept == nullptr || found.state != State::Loading) return known;
+  const State was = kept->state;
+  if (was == State::Ready || was == State::Draining || was == State::Parking ||
+      was == State::Resuming)
+    known.state = State::Ready;
+  return known;
+}
+
+void adopt_ready(Step& step, App& app, Replica& replica) {
+  replica.woke_from = model::Temperature::Warm;
+  const model::KeptReplica* kept = find_kept(step.world, replica.id);
+  if (!has_kept_word(kept)) return open_replica(step, app, replica);
+  replica.generation = kept->generation;
+  let_requests_in(step, app, replica);
+  keep_cooling(step, replica, *kept);
+}
+
 }  // namespace
 
 void on(Step& step, const model::RevisionRestored& event) {
@@ -121,17 +144,23 @@ void on(Step& step, const model::RevisionRestored& event) {
   app.queue.set_limit(spec.queue.requests_max);
 }
 
-void on(Step& step, const model::ReplicaFound& event) {
+void on(Step& step, const model::ReplicaFound& as_found) {
+  const model::KeptReplica* kept = find_kept(step.world, as_found.replica);
+  const model::ReplicaFound event = as_known(as_found, kept);
   if (!can_adopt(step.world, event)) return turn_away(step, event);
   App& app = step.world.apps.at(step.world.app_of_revision.at(event.revision));
   Replica& replica = adopt(step, app, event);
   // It ran before this start of the platform: its end is no failed start.
   replica.is_proven = replica.was_ready = event.state != State::Loading;
-  if (event.state == State::Ready) {
-    replica.woke_from = model::Temperature::Warm;
-    return open_replica(step, app, replica);
+  const bool was_draining = kept != nullptr && kept->state == State::Draining;
+  const bool was_stopping = kept != nullptr && kept->state == State::Stopping;
+  if (was_stopping || (was_draining && event.state == State::Ready))
+    return continue_replica(step, replica, *kept);
+  if (event.state == State::Ready) return adopt_ready(step, app, replica);
+  if (event.state == State::Parked) {
+    if (kept != nullptr && kept->state == State::Parked) keep_cooling(step, replica, *kept);
+    return arm_cooling(step, app, replica);
   }
-  if (event.state == State::Parked) return arm_cooling(step, app, replica);
   replica.start_clock = life::StartClock(step.now);
   step.world.timers.set({Alarm::StartMoves, replica.id.value},
                         replica.start_clock.deadline(replica.revision->spec.start.progress));
@@ -139,6 +168,7 @@ void on(Step& step, const model::ReplicaFound& event) {
 
 void on(Step& step, const model::RecoveryFinished& /*event*/) {
   step.world.is_recovering = false;
+  forget_kept(step);
   step.world.leases_moved = true;
   for (auto& [id, app] : step.world.apps) resume_work(step, app);
 }

@@ -189,14 +189,19 @@ void open_replica(Step& step, App& app, Replica& replica) {
   World& world = step.world;
   replica.generation = world.next_generation;
   world.next_generation = (world.next_generation + 1) & 0x7fffffffU;  // 31 bits of the slot word
+  step.emit(model::OpenSlots{
+      .replica = replica.id, .slot = replica.slot, .generation = replica.generation});
+  let_requests_in(step, app, replica);
+}
+
+void let_requests_in(Step& step, App& app, Replica& replica) {
+  World& world = step.world;
   replica.was_ready = true;
   replica.ready_since = step.now;
   replica.idle_since = std::max(replica.idle_since, step.now);
   replica.free_believed = slots_of(replica);
   replica.closing = Closing::None;
   replica.is_serving = false;
-  step.emit(model::OpenSlots{
-      .replica = replica.id, .slot = replica.slot, .generation = replica.generation});
   publish_route(step, app);
   // Ready for a minute clears what is left of the failure budget; without one there is nothing to
   // wait for.

@@ -157,6 +157,8 @@ void on_start_stuck(Step& step, Replica& replica);
 // Opens its slots and lets requests in: Ready after a start or resume, after a park that was called
 // off, or adopted.
 void open_replica(Step& step, App& app, Replica& replica);
+// The same for one whose slot word is open already.
+void let_requests_in(Step& step, App& app, Replica& replica);
 
 // --- cooling.cc: step by step down ---------------------------------------------------------------
 
@@ -235,6 +237,26 @@ void on(Step& step, const model::ReplicaFound& event);
 void on(Step& step, const model::RecoveryFinished& event);
 // True when it was one: its things are free.
 bool stray_gone(Step& step, ReplicaId id);
+
+// --- takeover.cc: from one platform process to the next --------------------------------------------
+
+void on(Step& step, const model::ReplicaKept& event);
+void on(Step& step, const model::MeterLineKept& event);
+void on(Step& step, const model::DataPlaneLeft& event);
+// What the earlier process knew of it; null where it knew nothing, or there was none.
+const model::KeptReplica* find_kept(const World& world, ReplicaId id);
+// Its slot word stays as it is.
+bool has_kept_word(const model::KeptReplica* kept);
+// An adopted replica that was Draining or Stopping goes on with that.
+void continue_replica(Step& step, Replica& replica, const model::KeptReplica& kept);
+// An adopted replica that goes on as it was: the time in which it was idle counts.
+void keep_cooling(Step& step, Replica& replica, const model::KeptReplica& kept);
+// It is stopped when its last request has ended.
+void drain_stray(Step& step, ReplicaId id, Stray& stray);
+// True when it was one: it is stopped.
+bool stray_drained(Step& step, ReplicaId id);
+// At the end of recovery: what was kept and found no replica.
+void forget_kept(Step& step);
 
 // --- busy.cc: work done --------------------------------------------------------------------------
 

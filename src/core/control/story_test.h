@@ -27,13 +27,15 @@ struct StoryOptions {
   std::uint32_t cpus = 2;
   Bytes memory = 8_GiB;
   std::uint32_t slots_max = 64;
+  std::uint32_t gateway_loops = 1;  // of which the story plays the first
 };
 
 class Story {
  public:
   explicit Story(const StoryOptions& options = {}) : Story(options, /*is_recovered=*/true) {}
   Story(const StoryOptions& options, bool is_recovered)
-      : world_(make_world({.epoch = 1, .slots_max = options.slots_max})) {
+      : world_(make_world(
+            {.epoch = 1, .slots_max = options.slots_max, .gateway_loops = options.gateway_loops})) {
     post(model::NodeChanged{node(options)});
     if (is_recovered) post(model::RecoveryFinished{});
   }
@@ -227,6 +229,25 @@ class Story {
     }
     return false;
   }
+
+  // A slot word as an earlier platform process left it.
+  struct KeptWord {
+    ReplicaId replica;
+    std::uint32_t slot = 0;
+    std::uint32_t generation = 0;
+    std::uint32_t in_flight = 0;
+    bool is_closed = false;
+  };
+  void had_word(const KeptWord& kept) {
+    words_[kept.slot] = {.replica = kept.replica,
+                         .is_closed = kept.is_closed,
+                         .generation = kept.generation,
+                         .in_flight = kept.in_flight,
+                         .busy_from = now};
+  }
+  // What ran in that process has ended with it.
+  void lose_work(ReplicaId id) { words_.at(slot_of(id)).in_flight = 0; }
+  Handed hand_over() const { return control::hand_over(*world_); }
 
   // The next Handover finds its slot taken by somebody who was faster.
   void race_next_handover() { is_next_handover_raced_ = true; }

@@ -24,6 +24,7 @@
 #include "core/warmth/warmth.h"
 #include "model/effect.h"
 #include "model/event.h"
+#include "model/kept.h"
 #include "model/replica.h"
 
 namespace kelvin::control {
@@ -138,11 +139,18 @@ struct App {
   std::string trouble;           // why it cannot start at all; empty: it can
 };
 
+struct SlotKey {
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+};
+
 // A replica of an earlier platform start whose revision nobody knows: it only still holds things
 // until it is gone.
 struct Stray {
   model::Lease lease;
   std::optional<std::uint32_t> slot;
+  std::optional<SlotKey> word;  // requests of an earlier process may run there: it is stopped later
+  std::string reason;
 };
 
 // A Handover whose outcome is not certain before the next event from outside.
@@ -164,6 +172,7 @@ struct World {
   std::map<RevisionId, AppId> app_of_revision;
   std::map<ReplicaId, Replica> replicas;
   std::map<ReplicaId, Stray> strays;
+  std::map<ReplicaId, model::KeptReplica> kept;  // until RecoveryFinished
   place::Nodes nodes;
 
   std::map<RequestId, AppId> waiting;  // every request that stands in some queue

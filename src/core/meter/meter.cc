@@ -68,12 +68,28 @@ Meter::Meter(Settings settings)
 
 void Meter::start(Facts facts, State state, Instant at) {
   const ReplicaId replica = facts.replica;
-  Line line{.cursor = at, .folded_to = at, .next_sequence = facts.first_sequence};
+  Line line;
+  line.cursor = line.folded_to = at;
+  line.next_sequence = facts.first_sequence;
   line.facts = std::move(facts);
   const auto [it, is_fresh] = lines_.emplace(replica, std::move(line));
   KELVIN_CHECK(is_fresh);
   enter(it->second, state, at);
   set_due(it->second);
+}
+
+bool Meter::go_on(model::MeterLine line) {
+  const ReplicaId replica = line.facts.replica;
+  if (line.stretches.empty() || lines_.contains(replica)) return false;
+  set_due(lines_.emplace(replica, Line{std::move(line)}).first->second);
+  return true;
+}
+
+std::vector<model::MeterLine> Meter::lines() const {
+  std::vector<model::MeterLine> all;
+  all.reserve(lines_.size());
+  for (const auto& [replica, line] : lines_) all.push_back(line);
+  return all;
 }
 
 void Meter::moved(ReplicaId replica, State to, Instant at) {
@@ -137,11 +153,7 @@ void Meter::busy(const model::BusyMeasured& report) {
   }
   Instant& complete = complete_up_to_[report.loop];
   complete = std::max(complete, report.complete_up_to);
-  watermark_ = *std::min_element(complete_up_to_.begin(), complete_up_to_.end());
-  if (asked_last_ && watermark_ >= *asked_last_) {
-    asked_first_.reset();
-    asked_last_.reset();
-  }
+  raise_watermark();
   for (const model::BusyEntry& entry : report.entries) {
     const auto it = lines_.find(entry.replica);
     if (it == lines_.end()) {
@@ -151,6 +163,20 @@ void Meter::busy(const model::BusyMeasured& report) {
     unite(it->second, entry.spans);
     fold(it->second, watermark_);
   }
+}
+
+void Meter::raise_watermark() {
+  watermark_ = *std::min_element(complete_up_to_.begin(), complete_up_to_.end());
+  if (!asked_last_ || watermark_ < *asked_last_) return;
+  asked_first_.reset();
+  asked_last_.reset();
+}
+
+void Meter::loops_ended(std::uint32_t first, std::uint32_t count) {
+  for (std::uint64_t loop = first; loop < std::uint64_t{first} + count; ++loop) {
+    if (loop < complete_up_to_.size()) complete_up_to_[loop] = Instant::never();
+  }
+  if (!complete_up_to_.empty()) raise_watermark();
 }
 
 void Meter::unite(Line& line, const std::vector<Span>& spans) {

@@ -39,6 +39,7 @@
 #include "base/time.h"
 #include "core/meter/price.h"
 #include "model/event.h"
+#include "model/kept.h"
 #include "model/replica.h"
 #include "model/usage.h"
 
@@ -66,18 +67,7 @@ struct Settings {
   Limits limits{};
 };
 
-// What stays the same for a replica's whole life.
-struct Facts {
-  ReplicaId replica;
-  AppId app;
-  RevisionId revision;
-  std::string workspace;
-  std::string app_name;
-  NodeId node;
-  std::string kind;
-  std::uint32_t accelerators = 1;    // of its lease; rows in states without a lease show 0
-  std::uint64_t first_sequence = 0;  // larger than 0 for an adopted replica
-};
+using Facts = model::MeterFacts;
 
 // Waived: failed starts, crash loops, lost nodes and whatever else is the platform's fault.
 enum class Billing : std::uint8_t { Due, Waived };
@@ -117,6 +107,15 @@ class Meter {
   // Unites the spans with what is known; idempotent.
   void busy(const model::BusyMeasured& report);
 
+  // The line of a replica that an earlier platform process has metered goes on where that one
+  // stopped. False when the replica has a line already.
+  bool go_on(model::MeterLine line);
+  // Every line, for the process that takes over; it waits for the reports of that process's loops.
+  [[nodiscard]] std::vector<model::MeterLine> lines() const;
+
+  // These loops report no more: nothing waits for them.
+  void loops_ended(std::uint32_t first, std::uint32_t count);
+
   // Ends the line. Waived: no row that was not yet given out is billable. The replica is forgotten
   // with its last row.
   void gone(ReplicaId replica, Instant at, Billing billing);
@@ -131,32 +130,13 @@ class Meter {
 
   [[nodiscard]] const Anomalies& anomalies() const { return anomalies_; }
   [[nodiscard]] std::size_t replicas() const { return lines_.size(); }
+  [[nodiscard]] bool has(ReplicaId replica) const { return lines_.contains(replica); }
 
  private:
-  enum class Outcome : std::uint8_t { Pending, Billed, Waived };
-
-  // A time in one state. The last one of a living replica is open: its `to` is never().
-  struct Stretch {
-    model::State state = model::State::Planned;
-    Instant from;
-    Instant to = Instant::never();
-    Outcome outcome = Outcome::Billed;
-  };
-
-  struct Line {
-    Facts facts;
-    std::vector<Stretch> stretches;  // contiguous; those before the cursor are erased
-    Instant cursor;                  // everything before it is in rows
-    Instant folded_to;  // busy time in [cursor, folded_to) is in folded_busy, no longer in spans
-    Duration folded_busy{};
-    std::vector<Span> spans;  // disjoint, ascending, not before folded_to
-    Instant forced_to{
-        std::numeric_limits<std::int64_t>::min()};  // rows up to here do not wait for loops
-    Duration total_carry{};
-    Duration busy_carry{};
-    std::uint64_t next_sequence = 0;
+  using Outcome = model::Settlement;
+  using Stretch = model::MeterStretch;
+  struct Line : model::MeterLine {
     Instant due = Instant::never();
-    bool is_gone = false;
   };
 
   using Lines = std::map<ReplicaId, Line>;
@@ -167,6 +147,7 @@ class Meter {
   void fold(Line& line, Instant up_to);
   Duration take_busy(Line& line, Span within);
   void set_due(Line& line);
+  void raise_watermark();
   void force_silent_loops(Instant now);
   [[nodiscard]] Instant certain_up_to(const Line& line, const Stretch& stretch, Instant now) const;
   void give_out(Line& line, Instant now, model::UsageBatch& batch);
