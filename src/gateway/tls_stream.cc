@@ -167,6 +167,8 @@ Received TlsStream::receive(std::span<char> into) {
     quiet_bytes_ = 0;
     total += got;
   }
+  // What OpenSSL still holds of a record comes with no event of the socket.
+  if (total == into.size()) is_drained_ = false;
   note_established();
   // Messages of the handshake, and the alert that says why it failed.
   if (!push_out()) read_end_ = Io::Broken;

@@ -354,6 +354,16 @@ TEST_F(TlsStreams, TakeUploadsOfAnySize) {
   EXPECT_TRUE(got == big);
 }
 
+TEST_F(TlsStreams, SayThatARecordIsNotAllRead) {
+  open_one();
+  connect();
+  ASSERT_EQ(client->write_some(std::string(10'000, 'u')), 10'000u);
+  EXPECT_EQ(take(6'000).size(), 6'000u);
+  EXPECT_TRUE(stream->may_receive()) << "the socket is empty, but the stream is not";
+  EXPECT_EQ(take(6'000).size(), 4'000u);
+  EXPECT_FALSE(stream->may_receive());
+}
+
 TEST_F(TlsStreams, EndAClientThatAsksWithoutReading) {
   open_one();
   connect({.version_min = TLS1_3_VERSION});
