@@ -2,7 +2,9 @@
 import asyncio
 import json
 import socket
+import ssl
 import struct
+from typing import NamedTuple
 
 HOST = "127.0.0.1"
 READ_MAX = 65536
@@ -10,6 +12,21 @@ READ_MAX = 65536
 
 class Broken(Exception):
     """The reply is not what HTTP or the request allows."""
+
+
+class Door(NamedTuple):
+    """Where a client comes in."""
+    port: int
+    is_secure: bool = False
+
+    def tls(self, protocol):
+        """How TLS is spoken there; None for plain text. The certificate is looked at by the tests of TLS."""
+        if not self.is_secure:
+            return None
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols([protocol])
+        return context
 
 
 class ReplyHead:
@@ -30,18 +47,21 @@ class Connection:
         self.reader, self.writer = reader, writer
 
     @staticmethod
-    async def open(port, receive_buffer=0):
+    async def open(door, receive_buffer=0, protocol="http/1.1"):
         plug = socket.socket()
         plug.setblocking(False)
         if receive_buffer:
             plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
-            await asyncio.get_running_loop().sock_connect(plug, (HOST, port))
-            # A small limit makes asyncio stop reading soon, so that a slow reader is slow at the gateway too.
-            return Connection(*await asyncio.open_connection(sock=plug, limit=READ_MAX if not receive_buffer else 16384))
+            await asyncio.get_running_loop().sock_connect(plug, (HOST, door.port))
         except BaseException:
             plug.close()
             raise
+        # A small limit makes asyncio stop reading soon, so that a slow reader is slow at the gateway too. The socket is
+        # asyncio's from here on, whatever happens.
+        limit = 16384 if receive_buffer else READ_MAX
+        return Connection(*await asyncio.open_connection(sock=plug, limit=limit, ssl=door.tls(protocol),
+                                                         server_hostname=HOST if door.is_secure else None))
 
     async def send(self, data):
         self.writer.write(data)

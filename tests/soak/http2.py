@@ -1,4 +1,4 @@
-"""http2: a client's HTTP/2 connection with prior knowledge, over the `h2` package. Many requests at once; each may be
+"""http2: a client's HTTP/2 connection, with prior knowledge or by TLS, over the `h2` package. Many requests at once; each may be
 reset; replies may be read slowly.
 """
 import asyncio
@@ -42,8 +42,8 @@ class H2Connection:
         self.reading = None
 
     @staticmethod
-    async def open(port, pace=None):
-        made = H2Connection(await Connection.open(port), pace)
+    async def open(door, pace=None):
+        made = H2Connection(await Connection.open(door, protocol="h2"), pace)
         made.h2.initiate_connection()
         made.flush()
         made.reading = asyncio.ensure_future(made.read())
