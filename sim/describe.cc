@@ -38,6 +38,7 @@ std::string say(const Demand& e) {
          (e.wanted_replica ? " for " + text(e.wanted_replica) : "");
 }
 std::string say(const RequestLeft& e) { return "RequestLeft " + text(e.request); }
+std::string say(const ProgressAsked& e) { return "ProgressAsked " + text(e.request); }
 std::string say(const SlotFree& e) { return "SlotFree " + text(e.replica); }
 std::string say(const HandoverRefused& e) {
   return "HandoverRefused " + text(e.request) +
@@ -104,6 +105,9 @@ std::string say(const Handover& e) {
 }
 std::string say(const RefuseRequest& e) {
   return "RefuseRequest " + text(e.request) + " " + e.refusal.code;
+}
+std::string say(const TellProgress& e) {
+  return "TellProgress " + text(e.request) + " " + e.sentence;
 }
 std::string say(const AskBusy&) { return "AskBusy"; }
 std::string say(const AppendUsage& e) {

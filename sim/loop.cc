@@ -12,6 +12,8 @@ namespace {
 constexpr Duration kConnectionLife = 2s;
 constexpr Duration kReportEvery = 1s;
 constexpr std::uint32_t kConnectsMax = 3;
+// One in so many would like to know what it waits for.
+constexpr std::uint64_t kAsksForProgress = 8;
 
 os::SlotTable::Key key_of(const model::RouteReplica& replica) {
   return {replica.slot, replica.generation};
@@ -171,6 +173,8 @@ void Loop::demand(RequestId id) {
                     .wanted_replica = talk->wanted,
                     .revision = talk->revision,
                     .affinity = client.affinity});
+  if (client.number % kAsksForProgress == 0)
+    outside_.post(model::ProgressAsked{.request = id, .loop = index_});
 }
 
 // The replica it asks for is parked: it waits for that one, whoever else has room.

@@ -179,6 +179,8 @@ void Platform::on(const model::Handover& effect) {
 
 void Platform::on(const model::RefuseRequest& effect) { tell_loop(effect.loop, effect); }
 
+void Platform::on(const model::TellProgress& effect) { tell_loop(effect.loop, effect); }
+
 void Platform::on(const model::RouteChanged& effect) {
   for (std::size_t i = 0; i < loops_.size(); ++i) tell_loop(i, effect);
 }

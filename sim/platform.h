@@ -86,6 +86,7 @@ class Platform {
   void on(const model::CloseConnections& effect);
   void on(const model::Handover& effect);
   void on(const model::RefuseRequest& effect);
+  void on(const model::TellProgress& effect);
   void on(const model::AskBusy& effect);
   void on(const model::AppendUsage& effect);
   void on(const model::RecordDecision&) {}

@@ -31,6 +31,9 @@ void QueueWatch::check(const control::World& world, const model::Event& event,
       on_handover(handover->request);
     if (const auto* refusal = std::get_if<model::RefuseRequest>(&effect))
       take_out(refusal->request);
+    const auto* told = std::get_if<model::TellProgress>(&effect);
+    if (told != nullptr && !waiting_.contains(told->request))
+      violate(model::to_text(told->request) + " is told what it waits for, and does not wait");
   }
   // A step that changed nothing cannot have taken away what is coming.
   if (effects.empty()) return;

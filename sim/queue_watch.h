@@ -3,6 +3,7 @@
 //   Whoever waits has something coming: a replica on its way, or one that is ready, being parked or on its way out,
 //   whose slots or lease will be free. A request of low priority need not.
 //   Low priority starts nothing: a start or resume for waiting requests comes only while one of another priority waits.
+//   Only those who wait are told what they wait for.
 //   Keys get turns by weight: as long as two keys of an app wait, their turns over their weights differ by at most one
 //   turn of each.
 #pragma once

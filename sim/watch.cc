@@ -26,6 +26,7 @@ bool is_quiet(const model::Event& event) {
          std::holds_alternative<model::ReplicaProgressed>(event) ||
          std::holds_alternative<model::SlotFree>(event) ||
          std::holds_alternative<model::Demand>(event) ||
+         std::holds_alternative<model::ProgressAsked>(event) ||
          std::holds_alternative<model::RequestLeft>(event);
 }
 
@@ -33,6 +34,7 @@ bool changes_replicas(const model::Effect& effect) {
   return !std::holds_alternative<model::AppendUsage>(effect) &&
          !std::holds_alternative<model::AskBusy>(effect) &&
          !std::holds_alternative<model::Handover>(effect) &&
+         !std::holds_alternative<model::TellProgress>(effect) &&
          !std::holds_alternative<model::RefuseRequest>(effect);
 }
 

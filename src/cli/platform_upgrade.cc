@@ -61,6 +61,8 @@ bool carry_out(gateway::Gateway& gateway, takeover::Message& message) {
           gateway.hand_over(said);
         } else if constexpr (std::is_same_v<Said, model::RefuseRequest>) {
           gateway.refuse(said);
+        } else if constexpr (std::is_same_v<Said, model::TellProgress>) {
+          gateway.tell_progress(said);
         } else if constexpr (std::is_same_v<Said, model::CloseConnections>) {
           gateway.close_connections(said.replica);
         } else if constexpr (std::is_same_v<Said, model::AskBusy>) {

@@ -57,7 +57,7 @@ class Exchange {
 
   bool is_over() const { return step_ == Step::Over; }
   bool is_waiting_for_body() const { return step_ == Step::HoldingBody; }
-  bool has_sent_head() const { return s_.head_is_done; }
+  bool has_sent_head() const { return s_.head_is_done || s_.has_said_progress; }
   RequestId id() const { return s_.id; }
   Instant arrived() const { return s_.arrived; }
   bool is_head() const { return s_.is_head; }
@@ -71,7 +71,10 @@ class Exchange {
   // --- from control, through the loop ---
   void on_handover(model::Handover& handover);
   void on_refusal(const model::Refusal& refusal);
+  // Why it waits, in answer to ProgressAsked.
+  void on_progress(const std::string& sentence);
   void on_timeout();
+  void on_progress_due();
 
   // --- from the replica's side ---
   void on_connected();
@@ -132,6 +135,15 @@ class Exchange {
   void reply_ended();
   void break_reply(const model::Refusal& refusal);
 
+  // --- exchange_progress.cc: an event stream that begins before there is a replica ---
+  // `streams`: its body asks for an event stream.
+  bool may_be_told_progress(const http::RequestHead& head, bool streams) const;
+  void say_comment(std::string_view text);
+  void say_who_serves();
+  void begin_event_stream();
+  // The replica's reply cannot follow the comments.
+  void refuse_late_head(const http::ResponseHead& head);
+
   // --- exchange_finish.cc: own replies, and the end ---
   struct Own {
     int status = 200;
@@ -160,6 +172,8 @@ class Exchange {
     bool is_head = false;     // its method is HEAD
     bool is_waiting = false;  // counted in the app's gate
     bool wants_tunnel = false;
+    bool wants_progress = false;     // comments about its wait
+    bool has_said_progress = false;  // an event stream of comments has begun
     std::uint32_t key_weight = 1;
     Wishes wishes;
     std::optional<std::uint64_t> affinity;  // hash by the app's rule
@@ -199,7 +213,7 @@ class Exchange {
     bool is_sse = false;
     bool has_length = false;  // the reply's body has a length that was said
     int line_ends = 2;        // of an SSE reply, at its end so far: two complete an event
-    int status = 0;
+    int status = 0;           // 0: none was passed on
     std::uint64_t reply_bytes = 0;
     bool is_noted = false;  // counted and logged
   };
@@ -210,7 +224,8 @@ class Exchange {
   State s_;
   Outbox request_out_;  // to the replica; survives a try of which no byte was sent
   Upstream* upstream_ = nullptr;
-  Timer timeout_;  // of the app
+  Timer timeout_;   // of the app
+  Timer progress_;  // the next comment about its wait
 };
 
 }  // namespace kelvin::gateway

@@ -22,6 +22,8 @@ std::string_view cold_start_word(model::Temperature woke_from) {
 Exchange::Exchange(Loop& loop, Downstream& downstream) : loop_(loop), downstream_(downstream) {
   timeout_.owner = this;
   timeout_.kind = static_cast<std::uint8_t>(TimerKind::RequestTimeout);
+  progress_.owner = this;
+  progress_.kind = static_cast<std::uint8_t>(TimerKind::Progress);
 }
 
 void Exchange::start() {
@@ -36,6 +38,7 @@ std::string Exchange::app_name() const {
 }
 
 void Exchange::refuse(const model::Refusal& refusal) {
+  if (has_sent_head()) return break_reply(refusal);
   const ErrorBody body = error_body(refusal, s_.is_openai);
   std::string fields = retry_after_field(refusal);
   if (refusal.status == 401) http::append_field(fields, "WWW-Authenticate", "Bearer");
@@ -76,6 +79,7 @@ void Exchange::reply_own(const Own& own) {
 void Exchange::set_over() {
   step_ = Step::Over;
   timeout_.drop();
+  progress_.drop();
 }
 
 void Exchange::note_head(const http::RequestHead& head, Surface surface) {
@@ -145,12 +149,8 @@ void Exchange::on_timeout() {
                   " ms. Raise 'timeout' in the app file if requests may take longer."};
   if (!e.head_is_done && e.any_byte_sent)
     suspect(model::Suspicion::FirstByteTimeout, "no reply within the app's timeout");
-  const bool had_head = e.head_is_done;
   leave_replica(false);
-  if (had_head)
-    break_reply(refusal);
-  else
-    refuse(refusal);
+  refuse(refusal);
   downstream_.advance();
 }
 

@@ -16,6 +16,13 @@ bool is_event_stream(const http::Head& head) {
   return type != nullptr && http::same_name(type->value.substr(0, 17), "text/event-stream");
 }
 
+// Nothing of its head can be said any more: it must be what the head of the comments has promised.
+bool may_follow_comments(const http::ResponseHead& head, bool is_sse) {
+  const http::Field* coding = head.find("Content-Encoding");
+  const bool is_plain = coding == nullptr || http::same_name(coding->value, "identity");
+  return is_sse && is_plain && head.status >= 200 && head.status < 300;
+}
+
 // Line ends at the end of `text`, added to those before when it holds nothing else. Two end an event.
 int line_ends_after(std::string_view text, int before) {
   int ends = 0;
@@ -105,7 +112,7 @@ bool Exchange::forward_body() {
       leave_replica(false);
       downstream_.close_after();
       if (had_head)
-        downstream_.abandon();
+        downstream_.abandon();  // both sides are broken
       else
         refuse({.status = 400, .code = "malformed_body", .sentence = std::string(piece.why)});
       return false;
@@ -157,22 +164,24 @@ bool Exchange::note_sent(const Sent& sent, Instant at) {
 
 void Exchange::on_interim(const http::ResponseHead& head) {
   if (head.status == 100) s_.awaits_continue = false;
-  downstream_.send_interim(head);
+  if (!s_.has_said_progress) downstream_.send_interim(head);
 }
 
 void Exchange::on_reply_head(const http::ResponseHead& head, BodyOut body) {
   State& e = s_;
   e.head_is_done = true;
-  e.status = head.status;
+  e.first_byte_read = loop_.clock_now();
   e.is_sse = is_event_stream(head);
+  if (e.has_said_progress && !may_follow_comments(head, e.is_sse)) return refuse_late_head(head);
+  e.status = head.status;
   e.is_tunnel = head.status == 101;
-  e.has_length = body.framing == http::Framing::Length;
+  e.has_length = body.framing == http::Framing::Length && !e.has_said_progress;
   if (e.is_tunnel) {
     e.body_is_over = false;
     timeout_.drop();  // an open tunnel is idle or busy, never late
   }
+  if (e.has_said_progress) return;
   const std::string id = model::to_text(e.id);
-  e.first_byte_read = loop_.clock_now();
   const std::string timing = timing_text(e.stages, e.first_byte_read - e.first_byte_sent);
   const std::string replica = e.replica.id ? model::to_text(e.replica.id) : std::string();
   downstream_.send_head(head, {.request_id = id,
@@ -207,30 +216,29 @@ void Exchange::on_reply_broke(std::string detail) {
   // A kept connection may end in the moment in which it is used again; that says nothing about the replica's health.
   const bool is_hang_up = upstream_->is_reused() && !e.head_is_done;
   if (!is_hang_up) suspect(model::Suspicion::BrokenReply, detail);
-  const bool had_head = e.head_is_done;
   leave_replica(false);
   const model::Refusal refusal{.status = 502,
                                .code = "replica_broke_reply",
                                .sentence = "The replica of '" + app_name() + "' broke its reply: " +
                                            detail + ". 'kelvin explain " + app_name() +
                                            "' and 'kelvin logs " + app_name() + "' may say why."};
-  if (had_head)
-    break_reply(refusal);
-  else
-    refuse(refusal);
+  refuse(refusal);
 }
 
-// The head is out: all that is left to say is that the body is not whole.
+// The head is out: all that is left to say is that the body is not whole. A head that only carried comments is no answer;
+// this is the answer then.
 void Exchange::break_reply(const model::Refusal& refusal) {
   std::string last_words;
-  if (s_.is_sse && !s_.has_length) {
+  if ((s_.is_sse || s_.has_said_progress) && !s_.has_length) {
     last_words = s_.line_ends >= 2 ? "data: " : "\n\ndata: ";
     last_words += openai_error(refusal);
     last_words += "\n\n";
   }
   request_out_.clear();
   free_held();
-  note_end(s_.status, Ending::Broken, refusal.code);
+  const bool had_reply = s_.status != 0;
+  note_end(had_reply ? s_.status : refusal.status, had_reply ? Ending::Broken : Ending::Answered,
+           refusal.code);
   set_over();
   downstream_.break_off(last_words);
 }

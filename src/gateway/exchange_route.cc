@@ -239,6 +239,7 @@ void Exchange::route_to_app(const http::RequestHead& head, Destination to) {
   if (!is_admitted(head, to.name) || !read_wishes_of(head)) return;
   // What has come of the body is not looked at yet: only a body under /v1 has a prompt.
   draw_place(head, {.is_whole = !e.body.exists});
+  e.wants_progress = may_be_told_progress(head, false);
   e.body_form = form_of(e.body);
   std::string path;
   if (to.path.empty() || to.path.front() == '?') path = "/" + std::string(to.path);
@@ -284,7 +285,8 @@ void Exchange::write_request_head(const http::RequestHead& head, std::string_vie
        .body = s_.body_form,
        .is_secure = downstream_.is_secure(),
        .removes_authorization = s_.removes_authorization,
-       .passes_expect = s_.awaits_continue});
+       .passes_expect = s_.awaits_continue,
+       .wants_plain_reply = s_.wants_progress});
   request_out_.clear();
   request_out_.keep(text);
 }
@@ -394,6 +396,7 @@ void Exchange::finish_openai() {
     loop_.shared().held_bytes.fetch_sub(field.to - field.from, std::memory_order_relaxed);
     e.held.replace(field.from, field.to - field.from, text);
   }
+  e.wants_progress = may_be_told_progress(head, field.is_streaming);
   e.body_is_held = true;
   e.body_form = {.framing = http::Framing::Length, .length = e.held.size()};
   write_request_head(head, head.path, {});

@@ -97,6 +97,7 @@ void Exchange::wait_for_slot() {
     return refuse(answer.refusal);
   }
   step_ = Step::Waiting;
+  if (e.wants_progress) loop_.timers().set(progress_, loop_.now() + loop_.limits().progress_after);
   loop_.remember_waiting(e.id, *this);
   loop_.shared().control->post(demand());
 }
@@ -121,6 +122,7 @@ void Exchange::leave_queue() {
   s_.app->gate->waiting.fetch_sub(1, std::memory_order_acq_rel);
   Metrics::take(loop_.counts().requests_waiting);
   loop_.forget_waiting(s_.id);
+  progress_.drop();
 }
 
 void Exchange::on_handover(model::Handover& handover) {
@@ -131,6 +133,7 @@ void Exchange::on_handover(model::Handover& handover) {
   if (e.woke_from == model::Temperature::Cold) Metrics::add(loop_.counts().cold_starts);
   if (e.woke_from == model::Temperature::Parked) Metrics::add(loop_.counts().resumes);
   dispatch(handover.replica);
+  if (e.has_said_progress) say_who_serves();
   downstream_.advance();
 }
 

@@ -175,6 +175,11 @@ void Gateway::refuse(const model::RefuseRequest& refusal) {
   loops_[refusal.loop]->post(refusal);
 }
 
+void Gateway::tell_progress(const model::TellProgress& progress) {
+  KELVIN_CHECK(progress.loop < loops_.size());
+  loops_[progress.loop]->post(progress);
+}
+
 void Gateway::close_connections(ReplicaId replica) {
   auto left =
       std::make_shared<std::atomic<std::uint32_t>>(static_cast<std::uint32_t>(loops_.size()));

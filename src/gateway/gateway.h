@@ -95,6 +95,7 @@ class Gateway : public ports::DataPlane {
   void change_keys(std::shared_ptr<const std::vector<model::Key>> keys) override;
   void hand_over(const model::Handover& handover) override;
   void refuse(const model::RefuseRequest& refusal) override;
+  void tell_progress(const model::TellProgress& progress) override;
   void close_connections(ReplicaId replica) override;
   void ask_busy() override;
 

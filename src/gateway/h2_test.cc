@@ -327,6 +327,89 @@ TEST(H2Client, IsNotTooSlowWhileOtherBodiesTakeItsWindow) {
   EXPECT_EQ(client.answer(second).body, "fine");
 }
 
+// A stream that waits and has been told so.
+http::H2Stream ask_for_progress(Testbed& bed, H2Peer& client, model::Demand& demand) {
+  const auto stream = client.ask("GET", "/", http::Ends::Yes,
+                                 {{"accept", "text/event-stream"}, {"kelvin-progress", "1"}});
+  demand = bed.control.next<model::Demand>();
+  EXPECT_EQ(bed.control.next<model::ProgressAsked>().request, demand.request);
+  bed.gateway->tell_progress({.request = demand.request, .loop = demand.loop, .sentence = "soon"});
+  client.until([&] { return client.messages[stream].body == ": soon\n\n"; });
+  EXPECT_EQ(client.messages[stream].status, 200);
+  return stream;
+}
+
+GatewayLimits eager_comments() {
+  GatewayLimits limits;
+  limits.progress_after = 1ms;
+  return limits;
+}
+
+TEST(H2Client, IsToldAboutItsWaitInFrontOfTheEvents) {
+  Testbed bed(BedSetup{.limits = eager_comments()});
+  ScriptedReplica replica;
+  bed.set_app("echo", {});
+  H2Peer client(bed.connect(), false);
+  model::Demand demand;
+  const auto stream = ask_for_progress(bed, client, demand);
+  bed.hand_over(demand, bed.open_replica(1, replica.port()), model::Temperature::Cold,
+                {{model::Phase::Queue, 1ms}});
+  Wire upstream = replica.accept();
+  EXPECT_EQ(upstream.read_request().find("kelvin-progress"), std::string::npos);
+  upstream.send(ok("data: 1\n\n", "Content-Type: text/event-stream\r\n"));
+  const auto& answer = client.answer(stream);
+  EXPECT_FALSE(answer.is_reset);
+  EXPECT_TRUE(answer.body.starts_with(": soon\n\n: served by ")) << answer.body;
+  EXPECT_TRUE(answer.body.ends_with(" (cold); queue;dur=1.000\n\ndata: 1\n\n")) << answer.body;
+}
+
+TEST(H2Client, IsToldInTheStreamOfARefusalAfterAComment) {
+  Testbed bed(BedSetup{.limits = eager_comments()});
+  bed.set_app("echo", {});
+  H2Peer client(bed.connect(), false);
+  model::Demand demand;
+  const auto stream = ask_for_progress(bed, client, demand);
+  bed.gateway->refuse({.request = demand.request,
+                       .loop = demand.loop,
+                       .refusal = {.status = 503, .code = "app_failing", .sentence = "No."}});
+  const auto& answer = client.answer(stream);
+  EXPECT_TRUE(answer.is_reset);
+  EXPECT_TRUE(answer.body.ends_with("\"code\":\"app_failing\"}}\n\n")) << answer.body;
+  EXPECT_EQ(bed.gateway->metrics().requests_by_class[5], 1u);
+}
+
+// The replica's head comes in the replica's turn, not in the client's.
+TEST(H2Upstream, WhoseReplyIsNoEventStreamCannotFollowComments) {
+  Testbed bed(BedSetup{.limits = eager_comments()});
+  ScriptedReplica replica;
+  bed.set_route({.app = AppId{1}, .name = "echo", .protocol = model::Protocol::H2c});
+  for (const bool is_client_h2 : {true, false}) {
+    Wire plain = bed.connect();
+    H2Peer client(bed.connect(), false);
+    model::Demand demand;
+    http::H2Stream stream = 0;
+    if (is_client_h2) {
+      stream = ask_for_progress(bed, client, demand);
+    } else {
+      plain.send(get("/", "echo.localhost", "Accept: text/event-stream\r\nKelvin-Progress: 1\r\n"));
+      demand = bed.control.next<model::Demand>();
+      bed.control.next<model::ProgressAsked>();
+      bed.gateway->tell_progress(
+          {.request = demand.request, .loop = demand.loop, .sentence = "soon"});
+      plain.read_until(": soon\n\n");
+    }
+    const std::uint64_t number = is_client_h2 ? 1 : 2;
+    model::RouteReplica ready = bed.open_replica(number, replica.port());
+    ready.protocol = model::Protocol::H2c;
+    bed.hand_over(demand, ready);
+    H2Peer upstream(replica.accept(), true);
+    upstream.reply(upstream.next_request(), "plain");
+    const std::string body = is_client_h2 ? client.answer(stream).body : plain.read_to_end();
+    EXPECT_NE(body.find("no_event_stream"), std::string::npos) << body;
+    bed.wait_for_in_flight(number, 0);
+  }
+}
+
 TEST(H2Client, GetsTheGatewaysOwnReplies) {
   Testbed bed;
   bed.set_app("echo", {});

@@ -122,6 +122,7 @@ void append_forwarded_head(std::string& out, const http::RequestHead& head,
         is_wish(field.name) || http::is_hop_by_hop(head, field.name))
       continue;
     if (forwarding.removes_authorization && reads_as(field.name, "authorization")) continue;
+    if (forwarding.wants_plain_reply && reads_as(field.name, "accept-encoding")) continue;
     http::append_field(out, field.name, field.value);
   }
   append_framing(out, forwarding.body);

@@ -31,6 +31,7 @@ struct Forwarding {
   bool is_secure = false;              // it came over TLS
   bool removes_authorization = false;  // the key was ours
   bool passes_expect = false;          // the replica itself says 100 Continue
+  bool wants_plain_reply = false;      // not compressed, whatever the client accepts
 };
 // What the client says about hops before it (Forwarded, X-Forwarded-*) is dropped: it is a stranger.
 void append_forwarded_head(std::string& out, const http::RequestHead& head,

@@ -36,6 +36,9 @@ struct GatewayLimits {
       2s;  // of a kept connection to a replica; less where the replica says so
   std::uint32_t upstream_idle_max =
       1024;  // kept connections per replica and loop: the oldest is closed
+  // Of comments about a wait, where a client asks for them: the first, which a shorter wait never sees, and the next.
+  Duration progress_after = 1s;
+  Duration progress_every = 2s;
   // Of HTTP/2 in front; its `head` is the one above. The outbox holds two buffers, so that one fits while the other leaves.
   http::H2Limits h2{.outbox_bytes_max = 128 * 1024};
   // Of h2c to replicas: they are trusted with wider windows, as one connection carries many requests.

@@ -267,6 +267,9 @@ void Loop::fire_timers() {
       case TimerKind::H2Upstream:
         static_cast<H2Upstream*>(timer->owner)->on_timer();
         break;
+      case TimerKind::Progress:
+        static_cast<Exchange*>(timer->owner)->on_progress_due();
+        break;
       case TimerKind::RequestTimeout:
         static_cast<Exchange*>(timer->owner)->on_timeout();
         break;
@@ -337,6 +340,11 @@ void Loop::take(model::Handover& handover) {
 void Loop::take(model::RefuseRequest& refusal) {
   const auto found = waiting_.find(refusal.request);
   if (found != waiting_.end()) found->second->on_refusal(refusal.refusal);
+}
+
+void Loop::take(model::TellProgress& progress) {
+  const auto found = waiting_.find(progress.request);
+  if (found != waiting_.end()) found->second->on_progress(progress.sentence);
 }
 
 void Loop::take(ConnectionsUnwanted& unwanted) {

@@ -92,8 +92,8 @@ struct WaitingAsked {
 };
 struct EndAsked {};
 using Message = std::variant<std::shared_ptr<const AppRoute>, KeysChanged, model::Handover,
-                             model::RefuseRequest, ConnectionsUnwanted, model::AskBusy, DrainAsked,
-                             WaitingAsked, EndAsked>;
+                             model::RefuseRequest, model::TellProgress, ConnectionsUnwanted,
+                             model::AskBusy, DrainAsked, WaitingAsked, EndAsked>;
 
 enum class EndpointKind : std::uint8_t { Listener, Inbox, Client, H1Upstream, H2Upstream };
 // What an epoll tag points to.
@@ -105,6 +105,7 @@ enum class TimerKind : std::uint8_t {
   ClientStep,
   StreamStep,
   RequestTimeout,
+  Progress,
   UpstreamIdle,
   UpstreamConnect,
   H2Upstream,
@@ -203,6 +204,7 @@ class Loop {
   void take(KeysChanged& change);
   void take(model::Handover& handover);
   void take(model::RefuseRequest& refusal);
+  void take(model::TellProgress& progress);
   void take(ConnectionsUnwanted& unwanted);
   void take(model::AskBusy& ask);
   void take(DrainAsked& ask);

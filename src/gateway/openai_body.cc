@@ -151,13 +151,15 @@ class JsonScanner {
     if (!has(':')) return false;
     ++at_;
     skip_space();
-    if (is_object_.size() == 1 && is_model(key)) return scan_model();
+    if (is_object_.size() > 1) return scan_value();
+    if (is_named(key, "model")) return scan_model();
+    if (is_named(key, "stream")) found_.is_streaming = text_.substr(at_).starts_with("true");
     return scan_value();
   }
 
-  static bool is_model(std::string_view key) {
-    // An escaped letter takes six bytes, so that a longer key cannot spell the five letters.
-    return key.size() <= 30 && decode_string(key) == "model";
+  static bool is_named(std::string_view key, std::string_view name) {
+    // An escaped letter takes six bytes, so that a longer key cannot spell the name.
+    return key.size() <= 6 * name.size() && decode_string(key) == name;
   }
 
   bool scan_model() {

@@ -27,6 +27,7 @@ struct ModelField {
       0;  // with Found: its bytes in the body are [from, to), quotes included for JSON
   std::size_t to = 0;
   bool is_json = true;
+  bool is_streaming = false;  // a JSON body whose last outermost "stream" is true
 };
 
 [[nodiscard]] ModelField find_model(std::string_view content_type, std::string_view body);

@@ -92,6 +92,17 @@ std::string part(std::string_view fields, std::string_view content) {
   return "--x y\r\n" + std::string(fields) + "\r\n\r\n" + std::string(content) + "\r\n";
 }
 
+TEST(ModelInJson, TellsWhetherAStreamIsAskedFor) {
+  const auto streams = [](std::string_view body) {
+    return find_model("application/json", body).is_streaming;
+  };
+  EXPECT_TRUE(streams(R"({"stream":true,"model":"a"})"));
+  EXPECT_TRUE(streams(R"({"model":"a","stre\u0061m" : true})"));
+  EXPECT_FALSE(streams(R"({"model":"a","stream":false})"));
+  EXPECT_FALSE(streams(R"({"model":"a","options":{"stream":true}})"));
+  EXPECT_FALSE(streams(R"({"model":"a","stream":"true"})"));
+}
+
 TEST(ModelInForm, IsItsPart) {
   const std::string body = part(
                                "Content-Type: audio/wav\r\ncontent-disposition: form-data; "

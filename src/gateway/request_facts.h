@@ -87,7 +87,7 @@ struct RequestFacts {
   std::string_view client_address;
   ReplicaId replica;           // 0: it reached none
   std::uint32_t revision = 0;  // the number that people see, as in gemma@3; 0 with no replica
-  int status = 0;              // 499 with ClientLeft: the client left before a head was sent
+  int status = 0;              // 499 with ClientLeft: before any head but that of comments
   Ending ending = Ending::Replied;
   std::string_view code;  // of a refusal: "queue_full"
   model::Temperature woke_from = model::Temperature::Warm;
@@ -102,7 +102,7 @@ struct RequestFacts {
   std::uint64_t reply_bytes = 0;    // of the body, from the replica
 };
 
-// Stands in the log for a request whose client left before it got a head.
+// Stands in the log for a request whose client left before it got a head; one that only carries comments is none.
 constexpr int kClientLeftStatus = 499;
 // Where a status is counted: [n] for nxx, [0] for a client that left before a head.
 [[nodiscard]] std::size_t status_class(int status);

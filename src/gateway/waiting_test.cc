@@ -149,6 +149,32 @@ TEST(Waiting, LeavesTheBodyInTheSocket) {
   EXPECT_LT(sent, 50'000'000u);
 }
 
+TEST(Waiting, IsNotBoundByTheTimeInWhichABodyMustCome) {
+  GatewayLimits limits;
+  limits.body_idle_time = 50ms;
+  Testbed bed(BedSetup{.limits = limits});
+  ScriptedReplica replica;
+  bed.set_app("echo", {});
+  const std::string head =
+      "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+      "application/json\r\nContent-Length: 16\r\n\r\n";
+  Wire waits = bed.connect();
+  waits.send(head);
+  waits.send(R"({"model":)");
+  bed.settle();
+  waits.send(R"("echo"})");
+  const auto demand = bed.control.next<model::Demand>();
+  // Whose body stops later is refused first.
+  Wire stalls = bed.connect();
+  stalls.send(head);
+  EXPECT_EQ(stalls.read_reply().status, 408);
+  bed.hand_over(demand, bed.open_replica(1, replica.port()));
+  Wire upstream = replica.accept();
+  upstream.read_request();
+  upstream.send(ok("served"));
+  EXPECT_EQ(waits.read_reply().body, "served");
+}
+
 TEST(Wishes, GoWithTheDemandAndNotToTheReplica) {
   Testbed bed;
   ScriptedReplica replica;

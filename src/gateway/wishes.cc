@@ -15,7 +15,8 @@ namespace {
 constexpr std::string_view kPriority = "Kelvin-Priority";
 constexpr std::string_view kDeadline = "Kelvin-Deadline";
 constexpr std::string_view kReplica = "Kelvin-Replica";
-constexpr std::array kAll = {kPriority, kDeadline, kReplica};
+constexpr std::string_view kProgress = "Kelvin-Progress";
+constexpr std::array kAll = {kPriority, kDeadline, kReplica, kProgress};
 
 constexpr Duration kDeadlineMax = 24h;
 
@@ -80,6 +81,10 @@ tl::expected<Wishes, model::Refusal> read_wishes(const http::Head& head) {
       if (!wishes.deadline)
         return tl::unexpected(
             refuse(*known, field.value, "a length of time up to 24h, such as 500ms, 30s or 5m"));
+    } else if (*known == kProgress) {
+      if (field.value != "1" && field.value != "0")
+        return tl::unexpected(refuse(*known, field.value, "1 or 0"));
+      wishes.progress = field.value == "1";
     } else {
       const auto replica = model::parse_replica_id(field.value);
       if (!replica)

@@ -3,6 +3,7 @@
 //   Kelvin-Priority: high | normal | low
 //   Kelvin-Deadline: 30s            the longest it may wait for a slot: 1ms to 24h, in ms, s, m or h
 //   Kelvin-Replica: r3-17           the replica it would like, as the reply before named it
+//   Kelvin-Progress: 1              comments about its wait, in front of an event stream
 #pragma once
 
 #include <optional>
@@ -21,6 +22,7 @@ struct Wishes {
   model::Priority priority = model::Priority::Normal;
   std::optional<Duration> deadline;  // counted from the request's arrival
   ReplicaId replica;                 // 0: any
+  bool progress = false;
 };
 
 // 400 with the field's name for a value that cannot be read and for a field that stands twice.

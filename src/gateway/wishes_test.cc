@@ -14,11 +14,18 @@ tl::expected<Wishes, model::Refusal> read(std::vector<http::Field> fields) {
 }
 
 TEST(Wishes, NothingAskedIsNormalPriorityAndNoMore) {
-  const auto wishes = read({{"Host", "h"}, {"Kelvin-Progress", "1"}});
+  const auto wishes = read({{"Host", "h"}, {"Kelvin-Progres", "1"}});
   ASSERT_TRUE(wishes);
   EXPECT_EQ(wishes->priority, model::Priority::Normal);
   EXPECT_FALSE(wishes->deadline);
   EXPECT_FALSE(wishes->replica);
+  EXPECT_FALSE(wishes->progress);
+}
+
+TEST(Wishes, ProgressIsAskedForByAOne) {
+  EXPECT_TRUE(read({{"Kelvin-Progress", "1"}})->progress);
+  EXPECT_FALSE(read({{"kelvin-progress", "0"}})->progress);
+  EXPECT_FALSE(read({{"Kelvin-Progress", "yes"}}));
 }
 
 TEST(Wishes, AreReadWithoutRegardToCase) {
@@ -64,6 +71,7 @@ TEST(Wishes, AreKeptFromReplicas) {
   EXPECT_TRUE(is_wish("Kelvin-Priority"));
   EXPECT_TRUE(is_wish("kelvin-deadline"));
   EXPECT_TRUE(is_wish("KELVIN-REPLICA"));
+  EXPECT_TRUE(is_wish("kelvin-progress"));
   EXPECT_FALSE(is_wish("Kelvin-Request-Id"));
   EXPECT_FALSE(is_wish("Kelvin-"));
   EXPECT_FALSE(is_wish(""));

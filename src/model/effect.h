@@ -86,6 +86,12 @@ struct RefuseRequest {
   std::uint32_t loop = 0;
   Refusal refusal;
 };
+// Answer to ProgressAsked: what the request waits for at this moment.
+struct TellProgress {
+  RequestId request;
+  std::uint32_t loop = 0;
+  std::string sentence;
+};
 // Ask every loop for a BusyMeasured up to the present.
 struct AskBusy {};
 
@@ -100,7 +106,7 @@ struct RecordDecision {
 
 using Effect = std::variant<StartReplica, ParkReplica, ResumeReplica, StopReplica, OpenSlots,
                             CloseSlots, RouteChanged, CloseConnections, Handover, RefuseRequest,
-                            AskBusy, AppendUsage, RecordDecision>;
+                            TellProgress, AskBusy, AppendUsage, RecordDecision>;
 using Effects = std::vector<Effect>;
 
 }  // namespace kelvin::model

@@ -76,6 +76,11 @@ struct Demand {
 struct RequestLeft {
   RequestId request;
 };
+// A waiting request's client would like to know what it waits for. Answered by TellProgress while it waits.
+struct ProgressAsked {
+  RequestId request;
+  std::uint32_t loop = 0;
+};
 // A slot of this replica was given back while requests of its app wait.
 struct SlotFree {
   ReplicaId replica;
@@ -193,7 +198,7 @@ struct Tick {};
 
 using Event = std::variant<RevisionDeployed, RevisionActivated, AppDeleted, ScaleChanged,
                            TrafficChanged, ParkAsked, WakeAsked, ShutdownAsked, Demand, RequestLeft,
-                           SlotFree, HandoverRefused, BusyMeasured, ReplicaSuspected,
+                           ProgressAsked, SlotFree, HandoverRefused, BusyMeasured, ReplicaSuspected,
                            ConnectionsClosed, SlotsClosed, SlotsDrained, NodeChanged, ReplicaMoved,
                            MoveFailed, ReplicaProgressed, RevisionRestored, ReplicaKept,
                            MeterLineKept, ReplicaFound, RecoveryFinished, DataPlaneLeft, Tick>;

@@ -20,6 +20,7 @@ class DataPlane {
   // A slot has been taken for it.
   virtual void hand_over(const model::Handover& handover) = 0;
   virtual void refuse(const model::RefuseRequest& refusal) = 0;
+  virtual void tell_progress(const model::TellProgress& progress) = 0;
   // When every loop has done so, ConnectionsClosed is posted.
   virtual void close_connections(ReplicaId replica) = 0;
   // Every loop posts a BusyMeasured.

@@ -69,6 +69,9 @@ class FakeDataPlane final : public ports::DataPlane {
   void refuse(const model::RefuseRequest& refusal) override {
     note([&] { refusals.push_back(refusal); });
   }
+  void tell_progress(const model::TellProgress& progress) override {
+    note([&] { told.push_back(progress); });
+  }
   void close_connections(ReplicaId replica) override {
     note([&] { closed.push_back(replica); });
   }
@@ -86,6 +89,7 @@ class FakeDataPlane final : public ports::DataPlane {
   std::vector<model::Route> routes;
   std::vector<model::Handover> handovers;
   std::vector<model::RefuseRequest> refusals;
+  std::vector<model::TellProgress> told;
   std::vector<ReplicaId> closed;
   ports::Control* control = nullptr;
   const ports::Clock* clock = nullptr;

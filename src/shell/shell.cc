@@ -51,6 +51,7 @@ struct Shell::Executor {
     out.data_plane.close_connections(order.replica);
   }
   void operator()(const model::RefuseRequest& order) const { out.data_plane.refuse(order); }
+  void operator()(const model::TellProgress& order) const { out.data_plane.tell_progress(order); }
   void operator()(const model::AskBusy&) const { out.data_plane.ask_busy(); }
 
   void operator()(model::AppendUsage& order) const { shell.usage_->append(std::move(order.batch)); }

@@ -124,6 +124,16 @@ TEST_F(ShellTest, SaysThePlaceOfARequestThatWaits) {
   EXPECT_FALSE(shell.find_request({2}));
 }
 
+TEST_F(ShellTest, TellsTheGatewayWhatARequestWaitsFor) {
+  start();
+  shell.post(model::RevisionDeployed{revision_of(app)});
+  shell.post(model::Demand{
+      .request = {1}, .app = app, .priority = model::Priority::Low, .arrived = clock.now()});
+  shell.post(model::ProgressAsked{.request = {1}, .loop = 0});
+  ASSERT_TRUE(data_plane.wait_until([](auto& it) { return it.told.size() == 1; }));
+  EXPECT_EQ(data_plane.told[0].request, RequestId{1});
+}
+
 TEST_F(ShellTest, ShutsDownEmpty) {
   start();
   shell.post(model::RevisionDeployed{revision_of(app)});

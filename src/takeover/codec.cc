@@ -326,7 +326,7 @@ std::optional<Message> as_message(model::Event event) {
             std::is_same_v<Fact, model::BusyMeasured> ||
             std::is_same_v<Fact, model::ReplicaSuspected> ||
             std::is_same_v<Fact, model::ConnectionsClosed> ||
-            std::is_same_v<Fact, model::SlotsDrained>;
+            std::is_same_v<Fact, model::SlotsDrained> || std::is_same_v<Fact, model::ProgressAsked>;
         if constexpr (kIsOfDataPlane) return Message(std::move(fact));
         return std::nullopt;
       },

@@ -23,7 +23,7 @@
 namespace kelvin::takeover {
 
 // Grows with every change of what a message holds; both sides must speak the same one.
-constexpr std::uint32_t kProtocolVersion = 1;
+constexpr std::uint32_t kProtocolVersion = 2;
 
 // --- from the process that takes over --------------------------------------------------------------------------------
 
@@ -69,13 +69,12 @@ struct Draining {
 // Its last connection has ended and its last BusyMeasured was sent.
 struct Ended {};
 
-using Message =
-    std::variant<Hello, Serving, Failed, EndAsked, KeysChanged, Handed, ManagementTaken, Draining,
-                 Ended, model::ReplicaKept, model::MeterLineKept, model::Demand, model::RequestLeft,
-                 model::SlotFree, model::HandoverRefused, model::BusyMeasured,
-                 model::ReplicaSuspected, model::ConnectionsClosed, model::SlotsDrained,
-                 model::RouteChanged, model::Handover, model::RefuseRequest,
-                 model::CloseConnections, model::AskBusy>;
+using Message = std::variant<
+    Hello, Serving, Failed, EndAsked, KeysChanged, Handed, ManagementTaken, Draining, Ended,
+    model::ReplicaKept, model::MeterLineKept, model::Demand, model::RequestLeft, model::SlotFree,
+    model::HandoverRefused, model::BusyMeasured, model::ReplicaSuspected, model::ConnectionsClosed,
+    model::SlotsDrained, model::RouteChanged, model::Handover, model::RefuseRequest,
+    model::CloseConnections, model::AskBusy, model::ProgressAsked, model::TellProgress>;
 
 // Absent for what does not come from a data plane: the process that takes over finds that out anew.
 [[nodiscard]] std::optional<Message> as_message(model::Event event);

@@ -32,7 +32,8 @@ bool Planes::hear_other(Message message) {
           begin_waiting(said);
           hear(said, Side::Other);
           look_for_slots(said.app);
-        } else if constexpr (std::is_same_v<Said, model::BusyMeasured>) {
+        } else if constexpr (std::is_same_v<Said, model::BusyMeasured> ||
+                             std::is_same_v<Said, model::ProgressAsked>) {
           said.loop += local_.loops;
           hear(std::move(said), Side::Other);
         } else if constexpr (std::is_same_v<Said, model::RequestLeft>) {
@@ -175,6 +176,13 @@ void Planes::refuse(const model::RefuseRequest& refusal) {
   if (refusal.loop < local_.loops) return local_.plane->refuse(refusal);
   end_waiting(refusal.request);
   model::RefuseRequest there = refusal;
+  there.loop -= local_.loops;
+  send(std::move(there));
+}
+
+void Planes::tell_progress(const model::TellProgress& progress) {
+  if (progress.loop < local_.loops) return local_.plane->tell_progress(progress);
+  model::TellProgress there = progress;
   there.loop -= local_.loops;
   send(std::move(there));
 }

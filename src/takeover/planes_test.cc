@@ -25,6 +25,7 @@ class LocalPlane final : public ports::DataPlane {
   void change_keys(std::shared_ptr<const std::vector<model::Key>>) override { calls += "keys "; }
   void hand_over(const model::Handover&) override { calls += "handover "; }
   void refuse(const model::RefuseRequest&) override { calls += "refuse "; }
+  void tell_progress(const model::TellProgress&) override { calls += "tell "; }
   void close_connections(ReplicaId) override { calls += "close "; }
   void ask_busy() override { calls += "ask "; }
   std::string calls;
@@ -89,9 +90,15 @@ TEST_F(PlanesTest, LoopsOfTheOtherOneAreNumberedAfterTheLocalOnes) {
   EXPECT_EQ(std::get<model::Demand>(events.at(0)).loop, kLocalLoops);
   ASSERT_TRUE(planes.hear_other(model::BusyMeasured{.loop = 0}));
   EXPECT_EQ(std::get<model::BusyMeasured>(events.at(1)).loop, kLocalLoops);
+  ASSERT_TRUE(planes.hear_other(model::ProgressAsked{.request = {1}, .loop = 0}));
+  EXPECT_EQ(std::get<model::ProgressAsked>(events.at(2)).loop, kLocalLoops);
   planes.hand_over(handover(kLocalLoops));
   EXPECT_EQ(std::get<model::Handover>(sent.at(0)).loop, 0u);
+  planes.tell_progress({.request = {2}, .loop = kLocalLoops, .sentence = "soon"});
+  EXPECT_EQ(std::get<model::TellProgress>(sent.at(1)).loop, 0u);
   EXPECT_EQ(local.calls, "");
+  planes.tell_progress({.request = {3}, .loop = 1, .sentence = "soon"});
+  EXPECT_EQ(local.calls, "tell ");
 }
 
 TEST_F(PlanesTest, WhatIsNoEventOfADataPlaneIsNotHeard) {

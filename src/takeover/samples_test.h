@@ -119,7 +119,9 @@ inline std::vector<Message> samples() {
                           .stages = {{model::Phase::Load, 2s}}},
           model::RefuseRequest{.request = {1}, .loop = 2, .refusal = refusal},
           model::CloseConnections{{7}},
-          model::AskBusy{}};
+          model::AskBusy{},
+          model::ProgressAsked{.request = {1}, .loop = 2},
+          model::TellProgress{.request = {1}, .loop = 2, .sentence = "place 1 of 1"}};
 }
 
 }  // namespace kelvin::takeover

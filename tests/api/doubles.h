@@ -280,6 +280,7 @@ class FakeDataPlane final : public ports::DataPlane {
   }
   void hand_over(const model::Handover&) override {}
   void refuse(const model::RefuseRequest&) override {}
+  void tell_progress(const model::TellProgress&) override {}
   void close_connections(ReplicaId) override {}
   void ask_busy() override {}
 

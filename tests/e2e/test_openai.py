@@ -1,4 +1,6 @@
 """test_openai: the unmodified `openai` client against an engine app: cold, parked and warm, streamed and plain."""
+import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -103,3 +105,57 @@ def test_two_model_keys_are_refused(gemma):
     body = '{"model": "gemma", "model": "other", "messages": []}'
     reply = gemma.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json"})
     assert reply.status == 400 and reply.json["error"]["code"]
+
+
+# --- Kelvin-Progress: comments in front of the stream -----------------------------------------------------------------------
+
+PROGRESS = {"Kelvin-Progress": "1"}
+
+
+@pytest.fixture
+def talkative(make_serve, engine):
+    """A platform that comments on every wait almost at once."""
+    return make_serve(options=["--limit", "progress-after=20ms", "--limit", "progress-every=100ms"],
+                      path_folders=[engine["folder"]])
+
+
+def client_of(serve):
+    return openai.OpenAI(base_url=serve.url + "/v1", api_key=serve.token, timeout=180, max_retries=0)
+
+
+def test_comments_about_a_cold_start_do_not_disturb_the_client(talkative, engine, app_file):
+    talkative.cli("deploy", app_file)
+    raw = client_of(talkative).chat.completions.with_raw_response.create(
+        model="gemma", messages=QUESTION, max_tokens=40, temperature=0, stream=True, extra_headers=PROGRESS)
+    assert raw.headers["content-type"].startswith("text/event-stream")
+    assert "kelvin-cold-start" not in raw.headers, "the head came before the start was over"
+    pieces = [chunk.choices[0].delta.content or "" for chunk in raw.parse() if chunk.choices]
+    assert expected_word(engine) in "".join(pieces)
+    # Warm, nothing is said that would not be said anyway.
+    warm = client_of(talkative).chat.completions.with_raw_response.create(
+        model="gemma", messages=QUESTION, max_tokens=4, stream=True, extra_headers=PROGRESS)
+    assert warm.headers["kelvin-replica"] and not warm.http_response.read().startswith(b":")
+
+
+def test_comments_say_the_place_the_stage_and_who_serves(talkative, app_file):
+    talkative.cli("deploy", app_file)
+    body = json.dumps({"model": "gemma", "messages": QUESTION, "max_tokens": 4, "stream": True})
+    reply = talkative.request("POST", "/v1/chat/completions", body, {
+        "Content-Type": "application/json", "Authorization": f"Bearer {talkative.token}", **PROGRESS})
+    lines = [line for line in reply.text.splitlines() if line]
+    comments = [line for line in lines if line.startswith(":")]
+    assert lines[:len(comments)] == comments, "they stand in front"
+    for line in comments[:-1]:
+        assert re.fullmatch(r": place 1 of 1; replica r\d+-\d+ (has been \w+ for [\w. ]+|is planned \(.+\))", line), line
+    assert re.fullmatch(r": served by r\d+-\d+ \(cold\); queue;dur=[\d.]+, start;dur=.*load;dur=[\d.]+", comments[-1])
+    assert all(line.startswith("data: ") for line in lines[len(comments):]) and lines[-1] == "data: [DONE]"
+
+
+def test_a_start_that_fails_after_a_comment_is_an_error_of_the_client(talkative):
+    talkative.deploy("bad", ["sh", "never_listens.sh"], ["never_listens.sh"], start={"progress": "2s", "attempts": 1})
+    stream = client_of(talkative).chat.completions.create(
+        model="bad", messages=QUESTION, stream=True, extra_headers=PROGRESS)
+    with pytest.raises(openai.APIError) as caught:
+        for _ in stream:
+            pytest.fail("it never said anything")
+    assert "progress" in str(caught.value) and caught.value.code

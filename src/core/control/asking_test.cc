@@ -1,5 +1,6 @@
 // What requests may ask about their wait: priority, a deadline, a replica by name; and what keys weigh.
 #include "core/control/story_test.h"
+#include "model/ids.h"
 
 namespace kelvin::control {
 namespace {
@@ -374,6 +375,105 @@ TEST(Look, AWaitingRequestHasAPlaceAndAReason) {
   EXPECT_NE(view->waits_for.find("is planned"), std::string::npos) << view->waits_for;
   EXPECT_EQ(story.app().waiting_keys, 2u);
   EXPECT_FALSE(story.waiting_request(99));
+}
+
+// --- progress ----------------------------------------------------------------------------------------
+
+// What request `id` is told now; empty: nothing.
+std::string told(Story& story, std::uint64_t id) {
+  story.told.clear();
+  story.post(model::ProgressAsked{.request = {id}, .loop = 3});
+  if (story.told.empty()) return {};
+  EXPECT_EQ(story.told[0].request.value, id);
+  EXPECT_EQ(story.told[0].loop, 3u);
+  return story.told[0].sentence;
+}
+
+TEST(ProgressAsked, TellsThePlaceTheStageAndTheTimeThatIsLeft) {
+  Story story;
+  story.deploy(1, narrow());
+  story.request(1);
+  const std::string first = model::to_text(story.last_started());
+  story.loads(story.last_started());
+  story.pass(4s);
+  EXPECT_EQ(told(story, 1), "place 1 of 1; replica " + first + " has been loading for 4 s")
+      << "nothing was measured yet";
+  story.pass(6s);
+  story.moved(story.last_started(), State::Ready);
+  story.give_back(story.last_started());
+  story.gone(story.last_started(), {.cause = model::ExitCause::NodeLost});
+  story.request(2);
+  story.request(3);
+  story.loads(story.last_started());
+  story.pass(4s);
+  const std::string second = model::to_text(story.last_started());
+  EXPECT_EQ(told(story, 3),
+            "place 2 of 2; replica " + second + " has been loading for 4 s; about 6 s to go");
+  story.pass(7s);
+  EXPECT_EQ(told(story, 3), "place 2 of 2; replica " + second + " has been loading for 11 s");
+}
+
+TEST(ProgressAsked, SaysNothingThatTheProgramSays) {
+  Story story;
+  story.deploy(1, narrow());
+  story.request(1);
+  story.loads(story.last_started());
+  story.post(model::ReplicaProgressed{.replica = story.last_started(), .what = "it says: secret"});
+  ASSERT_EQ(story.replica(story.last_started()).reason, "it says: secret");
+  EXPECT_EQ(told(story, 1).find("secret"), std::string::npos);
+}
+
+TEST(ProgressAsked, TellsWhyNothingIsStarted) {
+  Story story;
+  story.deploy(1);
+  story.request(7, {.priority = kLow});
+  EXPECT_EQ(told(story, 7), "place 1 of 1; nothing runs, and low priority starts nothing");
+}
+
+TEST(ProgressAsked, TellsForWhatAPlanWaits) {
+  Story story({.cpus = 1});
+  story.deploy(1, narrow());
+  story.deploy(2);
+  story.request(1, 2);
+  story.becomes_ready(story.last_started());
+  story.request(5);
+  EXPECT_EQ(told(story, 5), "place 1 of 1; " + story.app().waits_for);
+}
+
+TEST(ProgressAsked, TellsWhenASlotIsToBeExpected) {
+  Story story;
+  story.deploy(1, narrow());
+  story.request(1);
+  story.becomes_ready(story.last_started());
+  story.request(2);
+  story.request(3);
+  EXPECT_EQ(told(story, 3), "place 2 of 2; no ready replica had a free slot");
+  story.pass(3s);
+  story.report_busy();
+  EXPECT_EQ(told(story, 3), "place 2 of 2; no ready replica had a free slot; about 6 s to go");
+}
+
+TEST(ProgressAsked, IsNobodysWhoDoesNotWait) {
+  Story story;
+  story.deploy(1);
+  story.request(1);
+  story.becomes_ready(story.last_started());
+  EXPECT_EQ(told(story, 1), "");
+  EXPECT_EQ(told(story, 99), "");
+  story.request(2, {.priority = kLow});
+  story.post(model::RequestLeft{{2}});
+  EXPECT_EQ(told(story, 2), "");
+}
+
+TEST(ProgressAsked, CountsNoPlacesInALongQueue) {
+  Story story;
+  model::AppSpec spec = narrow();
+  spec.queue.requests_max = 2000;
+  story.deploy(1, spec);
+  for (std::uint64_t id = 1; id <= 1001; ++id) story.request(id);
+  EXPECT_TRUE(told(story, 7).starts_with("one of 1001 that wait; ")) << told(story, 7);
+  story.post(model::RequestLeft{{1001}});
+  EXPECT_TRUE(told(story, 7).starts_with("place 7 of 1000; ")) << told(story, 7);
 }
 
 }  // namespace

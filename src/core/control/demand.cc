@@ -394,18 +394,25 @@ bool is_waited_for(const App& app, const Replica& replica) {
   return app.queue.size(any) + app.queue.size(own) > 0;
 }
 
-// As far as one replica knows it.
-std::string waits_for(const World& world, const App& app) {
-  bool is_any_ready = false;
+const Replica* find_coming(const World& world, const App& app) {
   for (const ReplicaId id : app.replicas) {
     const Replica& replica = world.replicas.at(id);
-    is_any_ready = is_any_ready || replica.state == State::Ready;
-    const bool is_on_its_way = replica.state != State::Ready && replica.state != State::Draining &&
-                               !is_parked_and_unwanted(replica);
-    if (!is_on_its_way) continue;
-    return "replica " + model::to_text(id) + " is " + std::string(to_text(replica.state)) + " (" +
-           replica.reason + ")";
+    if (replica.state != State::Ready && replica.state != State::Draining &&
+        !is_parked_and_unwanted(replica))
+      return &replica;
   }
+  return nullptr;
+}
+
+// As far as one replica knows it.
+std::string waits_for(const World& world, const App& app) {
+  if (const Replica* replica = find_coming(world, app)) {
+    return "replica " + model::to_text(replica->id) + " is " +
+           std::string(to_text(replica->state)) + " (" + replica->reason + ")";
+  }
+  const bool is_any_ready =
+      std::any_of(app.replicas.begin(), app.replicas.end(),
+                  [&](ReplicaId id) { return world.replicas.at(id).state == State::Ready; });
   if (is_any_ready) return "no ready replica had a free slot";
   return app.queue.wanting() == 0 ? "nothing runs, and low priority starts nothing"
                                   : "no replica could be started yet";

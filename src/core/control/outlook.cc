@@ -1,4 +1,4 @@
-// outlook: how long it will take until a slot is there, for those who are turned away.
+// outlook: how long it will take until a slot is there, for those who are turned away and for those who wait.
 #include <algorithm>
 
 #include "core/control/steps.h"
@@ -30,6 +30,19 @@ bool is_coming(const Replica& replica) {
   return false;
 }
 
+// The product with a service time of at most a day fits.
+constexpr std::size_t kPlacesCounted = 100'000;
+
+std::uint64_t ready_slots(const World& world, const App& app, RevisionId revision) {
+  std::uint64_t slots = 0;
+  for (const ReplicaId id : app.replicas) {
+    const Replica& replica = world.replicas.at(id);
+    if (replica.state == State::Ready && replica.revision->id == revision)
+      slots += slots_of(replica);
+  }
+  return slots;
+}
+
 bool is_from_parked(const Replica& replica) {
   return replica.state == State::Parking || replica.state == State::Parked ||
          replica.state == State::Resuming;
@@ -53,13 +66,28 @@ Duration expected_wake(const World& world, const App& app, RevisionId revision, 
   return least;
 }
 
-Duration retry_after_of(const Step& step, const App& app, RevisionId revision) {
-  std::uint64_t slots = 0;
-  for (const ReplicaId id : app.replicas) {
-    const Replica& replica = step.world.replicas.at(id);
-    if (replica.state == State::Ready && replica.revision->id == revision)
-      slots += slots_of(replica);
+std::optional<Duration> expected_wait(const World& world, const App& app, std::size_t place,
+                                      Instant now) {
+  const RevisionId revision = serving_revision(app);
+  const std::uint64_t slots = ready_slots(world, app, revision);
+  if (slots > 0) {
+    const Duration each = app.service.value() / static_cast<std::int64_t>(slots);
+    if (each <= 0s) return std::nullopt;
+    return each * static_cast<std::int64_t>(std::min(place, kPlacesCounted));
   }
+  const Replica* coming = find_coming(world, app);
+  if (coming == nullptr || !is_coming(*coming) || !coming->is_ordered) return std::nullopt;
+  const RevisionRecord& record = record_at(app, coming->revision->id);
+  const warmth::WakeEstimate& whole =
+      is_from_parked(*coming) ? record.wake_parked : record.wake_cold;
+  const Duration rest = whole.value() - (now - coming->ordered_at);
+  // One that takes longer than usual may take any time.
+  if (!whole.is_measured() || rest <= 0s) return std::nullopt;
+  return rest;
+}
+
+Duration retry_after_of(const Step& step, const App& app, RevisionId revision) {
+  const std::uint64_t slots = ready_slots(step.world, app, revision);
   return queue::retry_after(
       {.waiting = app.queue.size(),
        .slots = slots,

@@ -102,6 +102,8 @@ struct WaitingFor {
   std::size_t wanting = 0;
 };
 WaitingFor count_waiting_for(const App& app, RevisionId revision);
+// The first replica that is neither ready, nor draining, nor parked for good: most often on its way up. Null: none is.
+const Replica* find_coming(const World& world, const App& app);
 // What the app's requests wait for, in plain English.
 std::string waits_for(const World& world, const App& app);
 // Some of them wait for this very replica, which is on its way.
@@ -111,8 +113,15 @@ bool is_waited_for(const App& app, const Replica& replica);
 
 // Until a slot of the revision is there, where none is ready.
 Duration expected_wake(const World& world, const App& app, RevisionId revision, Instant now);
+// Until the one in this place of the queue has a slot; nothing where nothing was measured that would tell.
+std::optional<Duration> expected_wait(const World& world, const App& app, std::size_t place,
+                                      Instant now);
 // What a client of this revision that is turned away is told to wait.
 Duration retry_after_of(const Step& step, const App& app, RevisionId revision);
+
+// --- progress.cc: what a client that waits is told ------------------------------------------------
+
+void on(Step& step, const model::ProgressAsked& event);
 
 // --- capacity.cc: how many replicas --------------------------------------------------------------
 

@@ -260,6 +260,7 @@ class Story {
   std::vector<ReplicaId> connections_to_close;
   std::vector<model::Handover> handovers;  // with a slot taken
   std::vector<model::RefuseRequest> refusals;
+  std::vector<model::TellProgress> told;
   std::vector<model::Usage> usage;
   std::vector<model::Decision> decisions;
   std::map<AppId, model::Route> routes;
@@ -345,6 +346,7 @@ class Story {
   void carry_out(const model::RefuseRequest& e, std::deque<model::Event>&) {
     refusals.push_back(e);
   }
+  void carry_out(const model::TellProgress& e, std::deque<model::Event>&) { told.push_back(e); }
   void carry_out(const model::AskBusy&, std::deque<model::Event>&) {
     busy_asked += 1;
     is_busy_asked_ = true;
