@@ -19,7 +19,7 @@ from peers import Nginx, descriptors  # noqa: E402  pylint: disable=wrong-import
 
 PARTS = ("throughput", "latency", "streams", "waiting", "instructions")
 ROUNDS = 5
-SECONDS = 4
+SECONDS = 2
 STREAMS = 10000
 STREAMS_QUICK = 500
 STREAM_SECONDS = 10
