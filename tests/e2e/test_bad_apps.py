@@ -224,7 +224,7 @@ def test_a_full_disk_is_said_so_and_loses_nothing(make_serve, small_disk, tmp_pa
     assert run.returncode != 0 and ("disk" in run.stderr or "space" in run.stderr), run.stderr
     # With the disk full to the last byte, requests are served and usage is kept for later.
     filler = Path(small_disk) / "filler"
-    with open(filler, "wb") as file:
+    with open(filler, "wb", buffering=0) as file:  # nothing is left to be written when it closes
         try:
             while True:
                 file.write(b"x" * 65536)
