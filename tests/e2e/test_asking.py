@@ -1,4 +1,6 @@
 """test_asking: what a request may ask for its own wait and way, and what an app's file and traffic say about the way of all."""
+import contextlib
+import http.client
 import json
 from collections import Counter
 
@@ -52,6 +54,24 @@ def test_low_priority_that_waits_is_served_once_somebody_else_starts_a_replica(p
     assert platform.app("lift").status == 200
     reply = low.result()
     assert reply.status == 200 and "Kelvin-Priority" not in dict(map(tuple, reply.json))
+
+
+def test_explain_shows_the_place_of_a_request_while_it_waits(platform):
+    """Kelvin-Progress gives the request's id away before it is served."""
+    platform.deploy_echo("queued", scale={"min": 0, "max": 1}, queue={"wait": "1m"})
+    connection = http.client.HTTPConnection("127.0.0.1", platform.port, timeout=60)
+    with contextlib.closing(connection):
+        connection.request("GET", "/", headers={"Host": "queued.localhost", "Accept": "text/event-stream",
+                                                "Kelvin-Progress": "1", "Kelvin-Priority": "low"})
+        reply = connection.getresponse()
+        assert reply.status == 200 and reply.headers["content-type"].startswith("text/event-stream")
+        assert reply.readline() == b": place 1 of 1; nothing runs, and low priority starts nothing\n"
+        request = reply.headers["kelvin-request-id"]
+        explained = platform.cli("explain", request).stdout
+        assert f"{request} waits for a slot of queued: place 1 of 1, low priority" in explained
+        assert "nothing runs, and low priority starts nothing" in explained
+        assert "1 request waits" in platform.cli("explain", "queued").stdout
+    wait_until(lambda: "its client left" in platform.cli("explain", request).stdout, "it waits no more")
 
 
 def test_wishes_that_cannot_be_read_are_refused(platform):
