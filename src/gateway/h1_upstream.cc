@@ -130,7 +130,7 @@ std::size_t H1Upstream::read_piece(Downstream& downstream) {
   const std::span<char> buffer = whole.first(std::min(whole.size(), most));
   const Received received = transport_.receive(buffer);
   if (received.io != Io::Done) {
-    note_unread(received.io);
+    nothing_came(received.io);
     return 0;
   }
   if (received.bytes < buffer.size() && !saw_end_) may_read_ = false;
@@ -148,7 +148,7 @@ std::size_t H1Upstream::read_by_pipe(Downstream& downstream) {
   const auto most = std::min<std::uint64_t>(body_.length_left(), downstream.piece_bytes_max());
   const Received received = pipe.fill(transport_.fd(), most);
   if (received.io != Io::Done) {
-    note_unread(received.io);
+    nothing_came(received.io);
     return 0;
   }
   body_.skip(received.bytes);
@@ -156,7 +156,7 @@ std::size_t H1Upstream::read_by_pipe(Downstream& downstream) {
   return received.bytes;
 }
 
-void H1Upstream::note_unread(Io io) {
+void H1Upstream::nothing_came(Io io) {
   switch (io) {
     case Io::Done:
       return;

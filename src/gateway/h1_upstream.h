@@ -48,7 +48,8 @@ class H1Upstream : public Endpoint, public Upstream {
   std::size_t read_piece(Downstream& downstream);
   std::size_t read_by_pipe(Downstream& downstream);
   bool goes_by_pipe(const Downstream& downstream) const;
-  void note_unread(Io io);
+  // After a read that brought no bytes.
+  void nothing_came(Io io);
   void take_reply(std::span<char> bytes);
   void take_head(const http::ResponseHead& head);
   void take_body(std::span<char> bytes);

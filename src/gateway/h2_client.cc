@@ -152,9 +152,9 @@ void H2ClientStream::break_off(std::string_view last_words) {
   connection_.reset_once_sent(number_);
 }
 
-// Pours what is left of an own reply or of last words first.
 std::size_t H2ClientStream::piece_bytes_max() const { return kPieceBytes; }
 
+// Pours what is left of an own reply or of last words first.
 bool H2ClientStream::has_room() {
   if (is_gone_) return false;
   http::H2Session& session = connection_.session();

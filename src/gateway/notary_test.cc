@@ -74,13 +74,8 @@ TEST(Tracing, WithoutItTheFieldsPassAsTheyCame) {
 }
 
 TEST(Records, EveryRequestIsCountedForItsAppAndRoute) {
-  Testbed bed;
-  ScriptedReplica replica;
-  bed.set_app("echo", {bed.open_replica(1, replica.port())});
-  Wire client = bed.connect();
-  client.send(get("/"));
-  Wire upstream = replica.accept();
-  upstream.read_request();
+  FirstRequest first;
+  auto& [bed, replica, client, upstream] = first;
   upstream.send(ok("x"));
   EXPECT_EQ(client.read_reply().status, 200);
   client.send(get("/", "nobody.localhost"));

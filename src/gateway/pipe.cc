@@ -29,9 +29,7 @@ Result<SplicePipe> SplicePipe::make() {
   os::Fd in(ends[1]);
   // Refused where this user's pipes are at their limit (pipe(7), pipe-user-pages-soft): the smaller one works too.
   static_cast<void>(::fcntl(in.get(), F_SETPIPE_SZ, kCapacityWanted));
-  const int capacity = ::fcntl(in.get(), F_GETPIPE_SZ);
-  if (capacity <= 0) return os::fail_errno("ask for a pipe's size", errno);
-  return SplicePipe(std::move(out), std::move(in), static_cast<std::size_t>(capacity));
+  return SplicePipe(std::move(out), std::move(in));
 }
 
 Received SplicePipe::fill(int from, std::size_t most) {

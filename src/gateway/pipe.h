@@ -17,24 +17,21 @@ namespace kelvin::gateway {
 
 class SplicePipe {
  public:
-  // As many bytes as the kernel lets a pipe hold, and 256 KiB at most.
+  // For 256 KiB, or less where the kernel grants less.
   static Result<SplicePipe> make();
 
   std::size_t bytes() const { return bytes_; }
-  std::size_t capacity() const { return capacity_; }
   // Takes at most `most` bytes from a socket that does not block. Only when empty.
   [[nodiscard]] Received fill(int from, std::size_t most);
   // Gives all of them to a socket that does not block; what it does not take is appended to `rest`. Empty afterwards.
   [[nodiscard]] Sent drain(int to, std::string& rest);
 
  private:
-  SplicePipe(os::Fd out, os::Fd in, std::size_t capacity)
-      : out_(std::move(out)), in_(std::move(in)), capacity_(capacity) {}
+  SplicePipe(os::Fd out, os::Fd in) : out_(std::move(out)), in_(std::move(in)) {}
   void empty_into(std::string& rest);
 
   os::Fd out_;  // read here
   os::Fd in_;   // written here
-  std::size_t capacity_;
   std::size_t bytes_ = 0;
 };
 

@@ -133,13 +133,8 @@ TEST(Proxy, PassesChunksBothWays) {
 }
 
 TEST(Proxy, PassesEventsOneByOne) {
-  Testbed bed;
-  ScriptedReplica replica;
-  bed.set_app("echo", {bed.open_replica(1, replica.port())});
-  Wire client = bed.connect();
-  client.send(get("/"));
-  Wire upstream = replica.accept();
-  upstream.read_request();
+  FirstRequest first;
+  auto& [bed, replica, client, upstream] = first;
   upstream.send(
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
   client.read_until("\r\n\r\n");
@@ -253,13 +248,8 @@ TEST(Proxy, PassesLargeRepliesUnchangedOnKeptConnections) {
 }
 
 TEST(Proxy, CutsALargeReplyThatItsReplicaBroke) {
-  Testbed bed;
-  ScriptedReplica replica;
-  bed.set_app("echo", {bed.open_replica(1, replica.port())});
-  Wire client = bed.connect();
-  client.send(get("/"));
-  Wire upstream = replica.accept();
-  upstream.read_request();
+  FirstRequest first;
+  auto& [bed, replica, client, upstream] = first;
   const std::string body = counted(500'000);
   upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + body);
   upstream.close();
@@ -296,13 +286,8 @@ TEST(Proxy, KnowsRepliesWithoutBodies) {
 }
 
 TEST(Proxy, TurnsARepliesEndIntoALastChunk) {
-  Testbed bed;
-  ScriptedReplica replica;
-  bed.set_app("echo", {bed.open_replica(1, replica.port())});
-  Wire client = bed.connect();
-  client.send(get("/"));
-  Wire upstream = replica.accept();
-  upstream.read_request();
+  FirstRequest first;
+  auto& [bed, replica, client, upstream] = first;
   upstream.send("HTTP/1.0 200 OK\r\n\r\nuntil the end");
   upstream.close();
   const Reply reply = client.read_reply();
@@ -388,13 +373,8 @@ TEST(Proxy, ShowsARefusalToAClientThatSendsMebibytesFirst) {
 }
 
 TEST(Proxy, SaysThatTheReplicaBrokeItsReply) {
-  Testbed bed;
-  ScriptedReplica replica;
-  bed.set_app("echo", {bed.open_replica(1, replica.port())});
-  Wire client = bed.connect();
-  client.send(get("/"));
-  Wire upstream = replica.accept();
-  upstream.read_request();
+  FirstRequest first;
+  auto& [bed, replica, client, upstream] = first;
   upstream.close();
   const Reply reply = client.read_reply();
   EXPECT_EQ(reply.status, 502);
@@ -415,13 +395,8 @@ TEST(Proxy, SaysThatTheReplicaBrokeItsReply) {
 }
 
 TEST(Proxy, EndsABrokenReplyWithoutItsLastChunk) {
-  Testbed bed;
-  ScriptedReplica replica;
-  bed.set_app("echo", {bed.open_replica(1, replica.port())});
-  Wire client = bed.connect();
-  client.send(get("/"));
-  Wire upstream = replica.accept();
-  upstream.read_request();
+  FirstRequest first;
+  auto& [bed, replica, client, upstream] = first;
   upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
   EXPECT_TRUE(client.read_until("hello\r\n").ends_with("5\r\nhello\r\n"));
   upstream.close();
@@ -430,13 +405,8 @@ TEST(Proxy, EndsABrokenReplyWithoutItsLastChunk) {
 }
 
 TEST(Proxy, SaysABrokenStreamInTheStream) {
-  Testbed bed;
-  ScriptedReplica replica;
-  bed.set_app("echo", {bed.open_replica(1, replica.port())});
-  Wire client = bed.connect();
-  client.send(get("/"));
-  Wire upstream = replica.accept();
-  upstream.read_request();
+  FirstRequest first;
+  auto& [bed, replica, client, upstream] = first;
   upstream.send(
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: "
       "chunked\r\n\r\n9\r\ndata: 1\n\n\r\n");
@@ -471,13 +441,8 @@ TEST(Proxy, KeepsNoConnectionThatCarriedAnEventStream) {
 }
 
 TEST(Proxy, AHangUpOfAKeptConnectionIsNoSuspicion) {
-  Testbed bed;
-  ScriptedReplica replica;
-  bed.set_app("echo", {bed.open_replica(1, replica.port())});
-  Wire client = bed.connect();
-  client.send(get("/"));
-  Wire upstream = replica.accept();
-  upstream.read_request();
+  FirstRequest first;
+  auto& [bed, replica, client, upstream] = first;
   upstream.send(ok("one"));
   EXPECT_EQ(client.read_reply().body, "one");
   client.send(get("/"));
@@ -581,13 +546,8 @@ TEST(Proxy, KeepsNoConnectionLongerThanTheReplicaSays) {
 }
 
 TEST(Proxy, StopsTheReplicaWhenTheClientLeaves) {
-  Testbed bed;
-  ScriptedReplica replica;
-  bed.set_app("echo", {bed.open_replica(1, replica.port())});
-  Wire client = bed.connect();
-  client.send(get("/"));
-  Wire upstream = replica.accept();
-  upstream.read_request();
+  FirstRequest first;
+  auto& [bed, replica, client, upstream] = first;
   EXPECT_EQ(bed.word_of(1).in_flight, 1u);
   client.finish_sending();
   EXPECT_TRUE(upstream.has_ended()) << "an end after a complete request is a client that left";

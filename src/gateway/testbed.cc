@@ -343,4 +343,12 @@ std::string ok(std::string_view body, std::string_view fields) {
          std::string(fields) + "\r\n" + std::string(body);
 }
 
+FirstRequest::FirstRequest() {
+  bed.set_app("echo", {bed.open_replica(1, replica.port())});
+  client = bed.connect();
+  client.send(get("/"));
+  upstream = replica.accept();
+  upstream.read_request();
+}
+
 }  // namespace kelvin::gateway::testbed

@@ -218,4 +218,14 @@ std::string post(std::string_view path, std::string_view body,
                  std::string_view host = "echo.localhost", std::string_view fields = "");
 std::string ok(std::string_view body, std::string_view fields = "");
 
+// The app "echo" with one replica, at which a client's first request, GET /, has arrived.
+struct FirstRequest {
+  FirstRequest();
+
+  Testbed bed;
+  ScriptedReplica replica;
+  Wire client;
+  Wire upstream;
+};
+
 }  // namespace kelvin::gateway::testbed

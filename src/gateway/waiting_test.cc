@@ -306,13 +306,8 @@ TEST(Retiring, LeavesIdleConnectionsOneRequestMore) {
 
 // Its head promised that the connection stays.
 TEST(Retiring, AReplyThatHasBegunIsNotTheLast) {
-  Testbed bed;
-  ScriptedReplica replica;
-  bed.set_app("echo", {bed.open_replica(1, replica.port())});
-  Wire client = bed.connect();
-  client.send(get("/"));
-  Wire upstream = replica.accept();
-  upstream.read_request();
+  FirstRequest first;
+  auto& [bed, replica, client, upstream] = first;
   upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf ");
   client.read_until("half ");
   bed.gateway->retire();

@@ -31,7 +31,7 @@ bool is_coming(const Replica& replica) {
 }
 
 // The product with a service time of at most a day fits.
-constexpr std::size_t kPlacesCounted = 100'000;
+constexpr std::size_t kPlaceMax = 100'000;
 
 std::uint64_t ready_slots(const World& world, const App& app, RevisionId revision) {
   std::uint64_t slots = 0;
@@ -73,7 +73,7 @@ std::optional<Duration> expected_wait(const World& world, const App& app, std::s
   if (slots > 0) {
     const Duration each = app.service.value() / static_cast<std::int64_t>(slots);
     if (each <= 0s) return std::nullopt;
-    return each * static_cast<std::int64_t>(std::min(place, kPlacesCounted));
+    return each * static_cast<std::int64_t>(std::min(place, kPlaceMax));
   }
   const Replica* coming = find_coming(world, app);
   if (coming == nullptr || !is_coming(*coming) || !coming->is_ordered) return std::nullopt;

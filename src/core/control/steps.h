@@ -200,6 +200,10 @@ void drain_replica(Step& step, Replica& replica, const std::string& why);
 void retire_replica(Step& step, Replica& replica, const std::string& why);
 void on_drain_over(Step& step, Replica& replica);
 void on_stop_overdue(Step& step, Replica& replica);
+// Of one that is Stopping, for the cause and reason it has: to the cluster, and repeated when nothing comes of it.
+void order_stop(Step& step, const Replica& replica, Duration grace);
+// Answered by SlotsClosed with what is still in flight.
+void close_for_stop(Step& step, ReplicaId id, SlotKey key);
 
 // --- failures.cc: starts that fail, replicas that die or fall ill --------------------------------
 

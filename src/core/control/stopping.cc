@@ -15,6 +15,20 @@ constexpr Duration kStopRepeat = 60s;
 
 }  // namespace
 
+void order_stop(Step& step, const Replica& replica, Duration grace) {
+  step.world.timers.set({Alarm::StopRepeats, replica.id.value}, step.now + grace + kStopRepeat);
+  step.emit(model::StopReplica{
+      .replica = replica.id, .cause = replica.stop_cause, .why = replica.reason, .grace = grace});
+}
+
+void close_for_stop(Step& step, ReplicaId id, SlotKey key) {
+  step.emit(model::CloseSlots{.replica = id,
+                              .slot = key.slot,
+                              .generation = key.generation,
+                              .purpose = model::ClosePurpose::Stop,
+                              .idle_since = {}});
+}
+
 void stop_replica(Step& step, Replica& replica, const StopOrder& order) {
   KELVIN_CHECK(replica.state != State::Ready);
   if (replica.state == State::Stopping || replica.state == State::Gone) return;
@@ -33,10 +47,8 @@ void stop_replica(Step& step, Replica& replica, const StopOrder& order) {
   for (const Alarm alarm : {Alarm::StartMoves, Alarm::Cool, Alarm::DrainEnds, Alarm::Proven}) {
     world.timers.clear({alarm, replica.id.value});
   }
-  world.timers.set({Alarm::StopRepeats, replica.id.value}, step.now + order.grace + kStopRepeat);
   decide(step, about(replica), "stop", order.why);
-  step.emit(model::StopReplica{
-      .replica = replica.id, .cause = order.cause, .why = order.why, .grace = order.grace});
+  order_stop(step, replica, order.grace);
 }
 
 void drain_replica(Step& step, Replica& replica, const std::string& why) {
@@ -46,11 +58,7 @@ void drain_replica(Step& step, Replica& replica, const std::string& why) {
   step.world.timers.clear({Alarm::Cool, replica.id.value});
   step.world.timers.clear({Alarm::Proven, replica.id.value});
   decide(step, about(replica), "drain", why);
-  step.emit(model::CloseSlots{.replica = replica.id,
-                              .slot = replica.slot,
-                              .generation = replica.generation,
-                              .purpose = model::ClosePurpose::Stop,
-                              .idle_since = {}});
+  close_for_stop(step, replica.id, {.slot = replica.slot, .generation = replica.generation});
   publish_route(step, step.world.apps.at(replica.app));
 }
 
@@ -88,9 +96,7 @@ void on_stop_overdue(Step& step, Replica& replica) {
   decide(step, about(replica), "stop",
          "still there " + to_words(step.now - replica.state_since) +
              " after it was told to stop; killed");
-  step.world.timers.set({Alarm::StopRepeats, replica.id.value}, step.now + kStopRepeat);
-  step.emit(model::StopReplica{
-      .replica = replica.id, .cause = replica.stop_cause, .why = replica.reason, .grace = 0s});
+  order_stop(step, replica, 0s);
 }
 
 }  // namespace kelvin::control

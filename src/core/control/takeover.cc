@@ -12,10 +12,6 @@ using model::State;
 
 namespace {
 
-// As for a stop that is ordered for the first time: how long it has in all is not known here.
-constexpr Duration kStopGrace = 10s;
-constexpr Duration kStopRepeat = 70s;
-
 // Every field of a replica is named, so that one more breaks the build here, where it is decided what becomes of it.
 // What is not handed over is found again by the cluster and the store (its app, lease, port and the like), or begins
 // afresh as at every start of the platform: how far a start is, what is known of its health, and what was under way.
@@ -32,15 +28,6 @@ model::KeptReplica keep(const Replica& replica) {
           .reason = reason,
           .ready_since = ready_since,
           .idle_since = idle_since};
-}
-
-// Answered by SlotsClosed with what is still in flight.
-void ask_what_is_left(Step& step, ReplicaId id, SlotKey key) {
-  step.emit(model::CloseSlots{.replica = id,
-                              .slot = key.slot,
-                              .generation = key.generation,
-                              .purpose = model::ClosePurpose::Stop,
-                              .idle_since = {}});
 }
 
 void stop_stray(Step& step, ReplicaId id, Stray& stray) {
@@ -88,13 +75,11 @@ void continue_replica(Step& step, Replica& replica, const model::KeptReplica& ke
     }
     return;
   }
-  // It was told so before, but who would have killed it after its grace has ended.
+  // It was told so before, but who would have killed it after its grace has ended; how much of that is left is not known.
   replica.state = State::Stopping;
   replica.reason = kept.reason;
   step.world.meter.moved(replica.id, State::Stopping, step.now);
-  step.world.timers.set({Alarm::StopRepeats, replica.id.value}, step.now + kStopRepeat);
-  step.emit(model::StopReplica{
-      .replica = replica.id, .cause = kept.stop_cause, .why = kept.reason, .grace = kStopGrace});
+  order_stop(step, replica, StopOrder{}.grace);
 }
 
 void keep_cooling(Step& step, Replica& replica, const model::KeptReplica& kept) {
@@ -104,7 +89,7 @@ void keep_cooling(Step& step, Replica& replica, const model::KeptReplica& kept) 
 
 void drain_stray(Step& step, ReplicaId id, Stray& stray) {
   decide(step, {.replica = id}, "drain", stray.reason);
-  ask_what_is_left(step, id, *stray.word);
+  close_for_stop(step, id, *stray.word);
 }
 
 bool stray_drained(Step& step, ReplicaId id) {
@@ -129,11 +114,11 @@ void on(Step& step, const model::DataPlaneLeft& event) {
   World& world = step.world;
   world.meter.loops_ended(event.first_loop, event.loops);
   for (auto& [id, stray] : world.strays) {
-    if (stray.word) ask_what_is_left(step, id, *stray.word);
+    if (stray.word) close_for_stop(step, id, *stray.word);
   }
   for (auto& [id, replica] : world.replicas) {
     if (replica.state == State::Draining) {
-      ask_what_is_left(step, id, {.slot = replica.slot, .generation = replica.generation});
+      close_for_stop(step, id, {.slot = replica.slot, .generation = replica.generation});
     } else if (replica.state == State::Ready) {
       // A guess in the right direction: the slot word says which are free when they are tried.
       replica.free_believed = slots_of(replica);
