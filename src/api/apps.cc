@@ -73,12 +73,10 @@ OrProblem<std::vector<model::RevisionShare>> shares_of(Service& service, const m
 }  // namespace
 
 OrProblem<model::AppView> find_app(Service& service, std::string_view name) {
-  std::vector<model::AppView> all = service.ports.control.apps();
-  const auto found = std::ranges::find_if(all, [&](const model::AppView& app) {
-    return app.workspace == "default" && app.revision.spec.name == name;
-  });
-  if (found == all.end()) return refuse(no_such_app(name));
-  return std::move(*found);
+  std::optional<model::AppView> app =
+      service.ports.control.find_named_app({.name = std::string(name)});
+  if (!app) return refuse(no_such_app(name));
+  return std::move(*app);
 }
 
 Answer list_apps(Service& service, Call& call) {

@@ -49,6 +49,7 @@ class RecordedControl : public ports::Control {
   void post(model::Event event) override;
   std::vector<model::AppView> apps() override { return {}; }
   std::optional<model::AppView> find_app(AppId) override { return {}; }
+  std::optional<model::AppView> find_named_app(const model::AppName&) override { return {}; }
   std::optional<model::RequestView> find_request(RequestId) override { return {}; }
   std::vector<model::ReplicaView> replicas(AppId) override { return {}; }
   std::vector<model::Revision> revisions(AppId) override { return {}; }

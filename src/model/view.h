@@ -43,6 +43,13 @@ struct ReplicaView {
   bool is_adopted = false;
 };
 
+// How people call an app. One that was deleted has no name, even while its replicas end.
+struct AppName {
+  std::string workspace = "default";
+  std::string name;
+  auto operator<=>(const AppName&) const = default;
+};
+
 // A revision that takes a part of the app's requests.
 struct TrafficView {
   RevisionId revision;

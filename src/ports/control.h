@@ -26,6 +26,7 @@ class Control {
   // shows the event's outcome.
   virtual std::vector<model::AppView> apps() = 0;
   virtual std::optional<model::AppView> find_app(AppId app) = 0;
+  virtual std::optional<model::AppView> find_named_app(const model::AppName& name) = 0;
   virtual std::optional<model::RequestView> find_request(RequestId request) = 0;  // while it waits
   virtual std::vector<model::ReplicaView> replicas(AppId app) = 0;                // app 0: all
   virtual std::vector<model::Revision> revisions(AppId app) = 0;

@@ -245,6 +245,11 @@ std::optional<model::AppView> Shell::find_app(AppId app) {
       [app](const control::World& world) { return control::view_app(world, app); });
 }
 
+std::optional<model::AppView> Shell::find_named_app(const model::AppName& name) {
+  return look<std::optional<model::AppView>>(
+      [&name](const control::World& world) { return control::view_named_app(world, name); });
+}
+
 std::optional<model::RequestView> Shell::find_request(RequestId request) {
   return look<std::optional<model::RequestView>>(
       [request](const control::World& world) { return control::view_request(world, request); });

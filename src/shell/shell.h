@@ -73,6 +73,7 @@ class Shell final : public ports::Control {
   void post(model::Event event) override;
   std::vector<model::AppView> apps() override;
   std::optional<model::AppView> find_app(AppId app) override;
+  std::optional<model::AppView> find_named_app(const model::AppName& name) override;
   std::optional<model::RequestView> find_request(RequestId request) override;
   std::vector<model::ReplicaView> replicas(AppId app) override;
   std::vector<model::Revision> revisions(AppId app) override;

@@ -31,6 +31,9 @@ class ControlLine final : public ports::Control {
   void post(model::Event event) override;
   std::vector<model::AppView> apps() override { return {}; }
   std::optional<model::AppView> find_app(AppId /*app*/) override { return std::nullopt; }
+  std::optional<model::AppView> find_named_app(const model::AppName& /*name*/) override {
+    return std::nullopt;
+  }
   std::optional<model::RequestView> find_request(RequestId /*request*/) override {
     return std::nullopt;
   }

@@ -50,6 +50,13 @@ class FakeControl final : public ports::Control {
     const auto found = apps_.find(app);
     return found == apps_.end() ? std::nullopt : std::optional(found->second);
   }
+  std::optional<model::AppView> find_named_app(const model::AppName& name) override {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [id, app] : apps_) {
+      if (app.workspace == name.workspace && app.revision.spec.name == name.name) return app;
+    }
+    return std::nullopt;
+  }
   std::optional<model::RequestView> find_request(RequestId request) override {
     const std::scoped_lock lock(mutex_);
     if (!waiting || waiting->id != request) return std::nullopt;

@@ -186,7 +186,7 @@ void ensure_floor_of(Step& step, App& app, RevisionId id) {
   if (live >= floor || room_of(app, census) == 0) return;
   if (record_at(app, id).budget.failures() > 0) return;
   const place::Wish wish{.needs = revision.spec.needs, .memory = revision.spec.memory, .only = {}};
-  if (!place::pick_place(step.world.nodes, wish).lease) return;
+  if (!place::pick_place(step.world.nodes, wish)) return;
   const std::string why = milli_words(static_cast<std::int64_t>(load * 1000)) +
                           " requests in flight on average call for " +
                           count_words(floor, "replica") + ", " + std::to_string(live) + " live";

@@ -13,6 +13,7 @@
 #include "base/id.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "core/scale/scale.h"
 #include "model/effect.h"
 #include "model/event.h"
 #include "model/kept.h"
@@ -26,6 +27,7 @@ struct Settings {
   std::uint32_t slots_max =
       4096;  // entries of the slot table; at the limit starts are refused by name
   std::uint32_t gateway_loops = 1;  // how many BusyMeasured streams there are
+  scale::TokenBucket::Rate starts;  // how many a workspace may have at once and a second
   Random random;
 };
 
@@ -59,6 +61,8 @@ struct Handed {
 
 [[nodiscard]] std::vector<model::AppView> view_apps(const World& world);  // by workspace, name
 [[nodiscard]] std::optional<model::AppView> view_app(const World& world, AppId app);
+[[nodiscard]] std::optional<model::AppView> view_named_app(const World& world,
+                                                           const model::AppName& name);
 [[nodiscard]] std::vector<model::ReplicaView> view_replicas(const World& world,
                                                             AppId app);  // app 0: all; by id
 // A request that waits; nothing where it does not.

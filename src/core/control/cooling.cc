@@ -208,9 +208,9 @@ void on(Step& step, const model::ConnectionsClosed& event) {
 }
 
 void call_off_parking(Step& step, App& app, Replica& replica) {
+  replica.is_relief = false;
   move(step, replica, State::Ready, "needed again before it was parked");
   replica.wakes_again = false;
-  replica.is_relief = false;
   replica.woke_from = model::Temperature::Warm;
   step.world.timers.clear({Alarm::StartMoves, replica.id.value});
   decide(step, about(replica), "wake", replica.reason);

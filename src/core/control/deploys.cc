@@ -67,6 +67,7 @@ App& ensure_app(Step& step, const std::shared_ptr<const model::Revision>& revisi
   const auto [found, is_new] = world.apps.try_emplace(revision->app, App(revision->app, *revision));
   App& app = found->second;
   app.is_deleted = false;
+  world.app_of_name.insert_or_assign(model::AppName{app.workspace, app.name}, app.id);
   world.app_of_revision.insert_or_assign(revision->id, app.id);
   if (app.revisions.contains(revision->id)) return app;
   RevisionRecord record{.revision = revision};
@@ -108,6 +109,10 @@ void on(Step& step, const model::AppDeleted& event) {
   App* app = find_app(step.world, event.app);
   if (app == nullptr || app->is_deleted) return;
   app->is_deleted = true;
+  // Another app may have taken the name while this one's deletion was on its way.
+  const auto named = step.world.app_of_name.find(model::AppName{app->workspace, app->name});
+  if (named != step.world.app_of_name.end() && named->second == app->id)
+    step.world.app_of_name.erase(named);
   decide(step, about(*app), "delete", "the app was deleted");
   refuse_waiting(step, *app,
                  {.status = 404,

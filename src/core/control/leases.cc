@@ -1,10 +1,11 @@
 // leases: from the plan of a replica to its accelerators.
 //
 // Everybody who needs accelerators stands in one line, the lease queue, in order of their plans.
-// When something was given back or planned, settle_leases walks down the line with two pictures of
-// the nodes: `open` is what is free and nobody before in the line has a claim on; `future` is that
-// plus what is already on its way back (replicas being parked or stopped). Each one in the line, in
-// turn:
+// When something was given back, settle_leases walks down the line with two pictures of the nodes:
+// `open` is what is free and nobody before in the line has a claim on; `future` is that plus what is
+// already on its way back (replicas being parked or stopped). Whoever joins the line finds both as
+// they were left, so that a start costs the same however many wait before it. Each one in the line,
+// in turn:
 //
 //   1. takes accelerators out of `open`, if they suffice: it starts;
 //   2. else claims them in `future`: it waits, and nobody behind it can take them away;
@@ -14,6 +15,7 @@
 //   5. else waits, and says for what. When an idle replica has not been idle for long enough, or a
 //      busy one may become idle, an alarm brings everybody back here.
 #include <algorithm>
+#include <ranges>
 
 #include "base/check.h"
 #include "core/control/steps.h"
@@ -30,21 +32,20 @@ namespace {
 // Each pass gives something up, so that few are needed; a bound in case that is ever untrue.
 constexpr int kPassesMax = 4;
 
-struct Picture {
-  place::Nodes open;
-  place::Nodes future;
-  Instant look_again = Instant::never();
-};
-
 bool is_going(const Replica& replica) {
   return replica.state == State::Parking || replica.state == State::Stopping ||
          replica.closing == Closing::Relief;
 }
 
-Picture take_picture(const World& world) {
+Picture take_picture(World& world) {
   Picture picture{.open = world.nodes, .future = world.nodes};
-  for (const auto& [id, replica] : world.replicas) {
-    if (!is_going(replica) || !replica.lease.node) continue;
+  std::erase_if(world.going, [&](ReplicaId id) {
+    const Replica* replica = find_replica(world, id);
+    return replica == nullptr || !is_going(*replica);
+  });
+  for (const ReplicaId id : world.going) {
+    const Replica& replica = world.replicas.at(id);
+    if (!replica.lease.node) continue;
     model::Lease back = replica.lease;
     const bool is_memory_back =
         replica.state == State::Stopping || replica.cool_to == warmth::Tier::Cold;
@@ -133,18 +134,15 @@ void grant(Step& step, Replica& replica, model::Lease lease) {
 // Marks `lease` as spoken for: nobody behind in the line may have any of it.
 void claim(Picture& picture, const model::Lease& lease) {
   place::take(picture.future.at(lease.node), lease);
-  place::NodeLoad& open = picture.open.at(lease.node);
-  for (const std::uint32_t index : lease.accelerators) open.taken[lease.kind].insert(index);
-  open.claimed = open.claimed + lease.memory;
+  place::mark_taken(picture.open.at(lease.node), lease);
 }
 
 // --- pressure ------------------------------------------------------------------------------------
 
 // When this replica may be a victim: `now` or earlier where it may be at once, never() where it may
 // not.
-Instant victim_from(const World& world, const Replica& replica, const Replica& waiting,
-                    Instant now) {
-  if (replica.app == waiting.app || replica.closing != Closing::None) return Instant::never();
+Instant victim_from(const World& world, const Replica& replica, Instant now) {
+  if (replica.closing != Closing::None) return Instant::never();
   const App* app = find_app(world, replica.app);
   if (app == nullptr) return Instant::never();
   if (replica.state == State::Parked) return replica.lease_turn ? Instant::never() : now;
@@ -159,6 +157,7 @@ place::Candidate candidate_of(const World& world, const Replica& replica, Instan
   const bool may_park = terms.may_park && replica.state == State::Ready;
   const std::int64_t stop_loss = loss_of_cooling(warmth::Tier::Cold, terms, idle);
   return {.replica = replica.id,
+          .app = replica.app,
           .node = replica.lease.node,
           .kind = replica.lease.kind,
           .accelerators = static_cast<std::uint32_t>(replica.lease.accelerators.size()),
@@ -170,17 +169,19 @@ place::Candidate candidate_of(const World& world, const Replica& replica, Instan
           .stop_loss = stop_loss};
 }
 
-std::vector<place::Candidate> find_candidates(const Step& step, const Replica& waiting,
-                                              Picture& picture) {
-  std::vector<place::Candidate> candidates;
+std::vector<place::Candidate>& ensure_candidates(const Step& step, Picture& picture) {
+  if (picture.candidates) return *picture.candidates;
+  std::vector<place::Candidate>& candidates = picture.candidates.emplace();
   for (const auto& [id, replica] : step.world.replicas) {
-    const Instant from = victim_from(step.world, replica, waiting, step.now);
+    const Instant from = victim_from(step.world, replica, step.now);
     if (from <= step.now) {
       candidates.push_back(candidate_of(step.world, replica, step.now));
     } else {
       picture.look_again = std::min(picture.look_again, from);
     }
   }
+  std::ranges::sort(candidates, {},
+                    [](const place::Candidate& one) { return std::pair(one.node, one.replica); });
   return candidates;
 }
 
@@ -196,6 +197,7 @@ void cool_victim(Step& step, Picture& picture, const place::Victim& victim,
          (is_stop ? "stopped because " : "parked because ") + for_whom + "; idle for " +
              to_words(step.now - replica.idle_since) + ", its loss is the smallest");
   replica.is_relief = true;
+  step.world.going.insert(replica.id);
   if (replica.state == State::Parked) {
     stop_replica(step, replica, {.why = for_whom});
     return;
@@ -204,11 +206,33 @@ void cool_victim(Step& step, Picture& picture, const place::Victim& victim,
   try_to_cool(step, replica, Closing::Relief, step.now - warmth::kIdleMin);
 }
 
+// The cheapest set that makes room. What was seen of a candidate may have changed since.
+std::vector<place::Victim> find_victims(const Step& step, Picture& picture, const place::Wish& wish,
+                                        AppId spared) {
+  std::vector<place::Candidate>& candidates = ensure_candidates(step, picture);
+  const auto is_changed = [&](const place::Victim& victim) {
+    const Replica* replica = find_replica(step.world, victim.replica);
+    return replica == nullptr || victim_from(step.world, *replica, step.now) > step.now;
+  };
+  while (true) {
+    std::vector<place::Victim> victims =
+        place::pick_victims(picture.future, wish, candidates, spared);
+    const auto changed = std::ranges::find_if(victims, is_changed);
+    if (changed == victims.end()) return victims;
+    std::erase_if(candidates, [id = changed->replica](const place::Candidate& one) {
+      return one.replica == id;
+    });
+  }
+}
+
 // True when `future` has room for the wish afterwards.
 bool relieve(Step& step, Picture& picture, const Replica& waiting, const place::Wish& wish) {
-  const auto candidates = find_candidates(step, waiting, picture);
-  const auto victims = place::pick_victims(picture.future, wish, candidates);
-  for (const place::Victim& victim : victims) cool_victim(step, picture, victim, waiting);
+  const auto victims = find_victims(step, picture, wish, waiting.app);
+  for (const place::Victim& victim : victims) {
+    cool_victim(step, picture, victim, waiting);
+    std::erase_if(*picture.candidates,
+                  [&](const place::Candidate& one) { return one.replica == victim.replica; });
+  }
   return !victims.empty();
 }
 
@@ -227,11 +251,8 @@ bool start_elsewhere(Step& step, Picture& picture, App& app, Replica& replica) {
   if (why_no_start(step, app, revision)) return false;
   const model::AppSpec& spec = replica.revision->spec;
   const place::Wish wish{.needs = spec.needs, .memory = spec.memory, .only = {}};
-  const bool has_place = place::pick_place(picture.future, wish).lease.has_value();
-  if (!has_place) {
-    const auto candidates = find_candidates(step, replica, picture);
-    if (place::pick_victims(picture.future, wish, candidates).empty()) return false;
-  }
+  const bool has_place = place::pick_place(picture.future, wish).has_value();
+  if (!has_place && find_victims(step, picture, wish, replica.app).empty()) return false;
   const Purpose purpose = replica.purpose;
   const std::string why = "its node has no room for it, and another has";
   give_up_plan(step, replica, why);
@@ -242,64 +263,124 @@ bool start_elsewhere(Step& step, Picture& picture, App& app, Replica& replica) {
        .why = "the parked " + model::to_text(replica.id) + " cannot come back: " + why});
 }
 
-// The five cases at the top of this file. The replica may be gone afterwards.
-void settle_one(Step& step, Picture& picture, Replica& replica) {
-  App& app = step.world.apps.at(replica.app);
-  if (must_wait_for_port(step.world, app, replica)) {
-    keep_waiting(step, replica, "waits until the replica before it has given back the fixed port");
-    return;
-  }
+// Case 1 at the top of this file, while nobody in the line has a claim: what is free is the nodes as
+// they are.
+bool take_if_free(Step& step, Replica& replica) {
+  if (must_wait_for_port(step.world, step.world.apps.at(replica.app), replica)) return false;
   const Wanted wanted = wanted_by(replica);
-  place::Answer answer = place::pick_place(picture.open, wanted.wish());
-  if (answer.lease) {
-    place::take(picture.open.at(answer.lease->node), *answer.lease);
-    place::take(picture.future.at(answer.lease->node), *answer.lease);
-    grant(step, replica, std::move(*answer.lease));
-    return;
+  std::optional<model::Lease> lease = place::pick_place(step.world.nodes, wanted.wish());
+  if (lease) grant(step, replica, std::move(*lease));
+  return lease.has_value();
+}
+
+Refused* find_refused(Picture& picture, const Wanted& wanted) {
+  const auto found = std::ranges::find_if(picture.refused, [&](const Refused& one) {
+    return one.only == wanted.only && one.memory == wanted.memory && one.needs == wanted.needs;
+  });
+  return found == picture.refused.end() ? nullptr : &*found;
+}
+
+// Room in `future`; where the last one with this wish has a claim there is often more.
+std::optional<model::Lease> find_future(const Picture& picture, const Refused& refused,
+                                        const place::Wish& wish) {
+  if (refused.claimed) {
+    place::Wish same_node = wish;
+    same_node.only = refused.claimed;
+    if (std::optional<model::Lease> lease = place::pick_place(picture.future, same_node))
+      return lease;
   }
-  if (replica.purpose == Purpose::Floor)
-    return give_up_plan(step, replica, "nothing is free for a guess");
-  std::string refusal = std::move(answer.refusal);
-  answer = place::pick_place(picture.future, wanted.wish());
-  if (!answer.lease && relieve(step, picture, replica, wanted.wish())) {
-    answer = place::pick_place(picture.future, wanted.wish());
-  }
-  if (answer.lease) {
-    claim(picture, *answer.lease);
-    keep_waiting(step, replica, "waits for accelerators that are being given back: " + refusal);
+  return place::pick_place(picture.future, wish);
+}
+
+// Cases 2 to 5. The replica may be gone afterwards.
+void wait_for_room(Step& step, Picture& picture, Replica& replica, Refused& refused) {
+  App& app = step.world.apps.at(replica.app);
+  const place::Wish wish{.needs = refused.needs, .memory = refused.memory, .only = refused.only};
+  std::optional<model::Lease> lease = find_future(picture, refused, wish);
+  if (!lease && relieve(step, picture, replica, wish))
+    lease = place::pick_place(picture.future, wish);
+  if (lease) {
+    refused.claimed = lease->node;
+    claim(picture, *lease);
+    keep_waiting(step, replica, "waits for accelerators that are being given back: " + refused.why);
   } else if (!start_elsewhere(step, picture, app, replica)) {
-    keep_waiting(step, replica, "waits for accelerators: " + refusal);
-    if (replica.purpose == Purpose::Rollout) make_way(step, app, picture.future, wanted.wish());
+    keep_waiting(step, replica, "waits for accelerators: " + refused.why);
+    if (replica.purpose == Purpose::Rollout) make_way(step, app, picture.future, wish);
   }
 }
 
-// One pass down the line.
+// The five cases at the top of this file. The replica may be gone afterwards.
+void settle_one(Step& step, Picture& picture, Replica& replica) {
+  if (must_wait_for_port(step.world, step.world.apps.at(replica.app), replica)) {
+    keep_waiting(step, replica, "waits until the replica before it has given back the fixed port");
+    return;
+  }
+  Wanted wanted = wanted_by(replica);
+  Refused* refused = find_refused(picture, wanted);
+  std::optional<model::Lease> lease;
+  if (refused == nullptr) lease = place::pick_place(picture.open, wanted.wish());
+  if (lease) {
+    place::take(picture.open.at(lease->node), *lease);
+    place::take(picture.future.at(lease->node), *lease);
+    return grant(step, replica, std::move(*lease));
+  }
+  if (replica.purpose == Purpose::Floor)
+    return give_up_plan(step, replica, "nothing is free for a guess");
+  if (refused == nullptr) {
+    std::string why = place::why_refused(picture.open, wanted.wish());
+    picture.refused.push_back({.needs = std::move(wanted.needs),
+                               .memory = wanted.memory,
+                               .only = wanted.only,
+                               .why = std::move(why),
+                               .claimed = {}});
+    refused = &picture.refused.back();
+  }
+  wait_for_room(step, picture, replica, *refused);
+}
+
+// From the first who was not looked at to the last who stands in the line when this begins.
 void walk_line(Step& step) {
   World& world = step.world;
-  world.leases_moved = false;
-  world.timers.clear({Alarm::Placement, 0});
-  if (world.lease_queue.empty() || !may_start_things(world)) return;
-  Picture picture = take_picture(world);
-  const std::map<std::uint64_t, ReplicaId> line = world.lease_queue;
-  for (const auto& [turn, id] : line) {
-    Replica* replica = find_replica(world, id);
-    if (replica != nullptr && replica->lease_turn == turn) settle_one(step, picture, *replica);
+  std::optional<Picture>& picture = world.picture;
+  const std::uint64_t from = std::exchange(world.turns_settled, world.lease_turns);
+  auto next = world.lease_queue.lower_bound(from);
+  while (next != world.lease_queue.end() && next->first < world.turns_settled) {
+    const auto [turn, id] = *next;
+    Replica& replica = world.replicas.at(id);
+    // The picture is taken when the first one has to wait; often nobody has to.
+    if (picture || !take_if_free(step, replica)) {
+      if (!picture) picture = take_picture(world);
+      settle_one(step, *picture, replica);
+    }
+    next = world.lease_queue.upper_bound(turn);
   }
-  world.timers.set({Alarm::Placement, 0}, picture.look_again);
+  if (world.lease_queue.empty()) picture.reset();
+  if (picture) world.timers.set({Alarm::Placement, 0}, picture->look_again);
+}
+
+// True when there is somebody to look at.
+bool begin_walk(World& world) {
+  if (world.leases_moved) {
+    world.leases_moved = false;
+    world.turns_settled = 0;
+    world.picture.reset();
+    world.timers.clear({Alarm::Placement, 0});
+  }
+  return world.turns_settled < world.lease_turns && !world.lease_queue.empty() &&
+         may_start_things(world);
 }
 
 void join_lease_queue(Step& step, Replica& replica) {
   World& world = step.world;
   replica.lease_turn = world.lease_turns++;
   world.lease_queue.emplace(*replica.lease_turn, replica.id);
-  world.leases_moved = true;
 }
 
 // The storm limit and the back-off, whichever is later, with its words; empty where it may start at
 // once.
 std::string why_later(Step& step, const App& app, const RevisionRecord& record, Instant& from) {
   const auto bucket =
-      step.world.start_buckets.try_emplace(app.workspace, scale::TokenBucket::Rate{}).first;
+      step.world.start_buckets.try_emplace(app.workspace, step.world.settings.starts).first;
   const scale::TokenBucket::Rate rate = bucket->second.rate();
   const Instant token = bucket->second.reserve(step.now);
   const Instant backoff = record.budget.next_start();
@@ -381,7 +462,7 @@ void on_plan_due(Step& step, Replica& replica) {
 
 void settle_leases(Step& step) {
   // Whoever is given up or makes way on the first pass may let others through on the second.
-  for (int pass = 0; pass < kPassesMax && step.world.leases_moved; ++pass) walk_line(step);
+  for (int pass = 0; pass < kPassesMax && begin_walk(step.world); ++pass) walk_line(step);
 }
 
 void on(Step& step, const model::NodeChanged& event) {

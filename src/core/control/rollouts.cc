@@ -109,7 +109,7 @@ void make_way(Step& step, App& app, const place::Nodes& future, const place::Wis
     place::give_back(without.at(replica.lease.node), replica.lease);
     if (oldest == nullptr || replica.idle_since < oldest->idle_since) oldest = &replica;
   }
-  if (oldest == nullptr || !place::pick_place(without, wish).lease) return;
+  if (oldest == nullptr || !place::pick_place(without, wish)) return;
   drain_replica(step, *oldest,
                 number_words(app, app.active) + " has no room beside " +
                     number_words(app, app.fallback) + ", which makes way");

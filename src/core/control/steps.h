@@ -32,6 +32,7 @@ struct Step {
 App* find_app(World& world, AppId id);
 const App* find_app(const World& world, AppId id);
 Replica* find_replica(World& world, ReplicaId id);
+const Replica* find_replica(const World& world, ReplicaId id);
 RevisionRecord& record_at(App& app, RevisionId id);
 const RevisionRecord& record_at(const App& app, RevisionId id);
 

@@ -54,7 +54,8 @@ void stop_replica(Step& step, Replica& replica, const StopOrder& order) {
 void drain_replica(Step& step, Replica& replica, const std::string& why) {
   KELVIN_CHECK(replica.state == State::Ready);
   move(step, replica, State::Draining, why);
-  replica.closing = Closing::None;
+  if (std::exchange(replica.closing, Closing::None) == Closing::Relief)
+    step.world.leases_moved = true;
   step.world.timers.clear({Alarm::Cool, replica.id.value});
   step.world.timers.clear({Alarm::Proven, replica.id.value});
   decide(step, about(replica), "drain", why);

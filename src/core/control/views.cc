@@ -152,6 +152,11 @@ std::optional<model::AppView> view_app(const World& world, AppId id) {
   return view_of(world, *app);
 }
 
+std::optional<model::AppView> view_named_app(const World& world, const model::AppName& name) {
+  const auto found = world.app_of_name.find(name);
+  return found == world.app_of_name.end() ? std::nullopt : view_app(world, found->second);
+}
+
 std::optional<model::RequestView> view_request(const World& world, RequestId id) {
   const auto found = world.waiting.find(id);
   if (found == world.waiting.end()) return std::nullopt;

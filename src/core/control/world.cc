@@ -22,6 +22,11 @@ Replica* find_replica(World& world, ReplicaId id) {
   return found == world.replicas.end() ? nullptr : &found->second;
 }
 
+const Replica* find_replica(const World& world, ReplicaId id) {
+  const auto found = world.replicas.find(id);
+  return found == world.replicas.end() ? nullptr : &found->second;
+}
+
 RevisionRecord& record_at(App& app, RevisionId id) {
   const auto found = app.revisions.find(id);
   KELVIN_CHECK(found != app.revisions.end());
@@ -113,8 +118,21 @@ void decide(Step& step, const Subject& subject, std::string_view verb, std::stri
                                    .sentence = std::move(sentence)}});
 }
 
+namespace {
+
+// What the line was told about the future changes, unless it was cooled for the line's sake.
+void note_for_line(World& world, const Replica& replica, State to) {
+  const bool is_leaving = to == State::Parking || to == State::Stopping;
+  if (is_leaving) world.going.insert(replica.id);
+  const bool is_news = is_leaving || replica.state == State::Parking;
+  if (is_news && !replica.is_relief && world.picture) world.leases_moved = true;
+}
+
+}  // namespace
+
 void move(Step& step, Replica& replica, State to, std::string reason) {
   KELVIN_CHECK(model::can_move(replica.state, to));
+  note_for_line(step.world, replica, to);
   replica.state = to;
   replica.state_since = step.now;
   replica.reason = std::move(reason);
@@ -172,7 +190,10 @@ void forget_replica(Step& step, Replica& replica) {
     place::give_back(world.nodes.at(replica.lease.node), replica.lease);
     world.leases_moved = true;
   }
-  if (replica.lease_turn) world.lease_queue.erase(*replica.lease_turn);
+  if (replica.lease_turn) {
+    world.lease_queue.erase(*replica.lease_turn);
+    world.leases_moved = true;
+  }
   for (const Alarm alarm : {Alarm::StartMoves, Alarm::PlanDue, Alarm::Cool, Alarm::DrainEnds,
                             Alarm::StopRepeats, Alarm::Proven}) {
     world.timers.clear({alarm, replica.id.value});

@@ -18,6 +18,7 @@
 #include "core/life/life.h"
 #include "core/meter/meter.h"
 #include "core/place/place.h"
+#include "core/place/pressure.h"
 #include "core/queue/outlook.h"
 #include "core/queue/queue.h"
 #include "core/scale/scale.h"
@@ -26,6 +27,7 @@
 #include "model/event.h"
 #include "model/kept.h"
 #include "model/replica.h"
+#include "model/view.h"
 
 namespace kelvin::control {
 
@@ -159,6 +161,26 @@ struct Offered {
   queue::Waiting waiting;
 };
 
+// A wish that `open` has no room for, as the first in the line found out. Those behind it who wish
+// for the same are spared the search, because what is open only shrinks while the picture is kept.
+struct Refused {
+  std::vector<model::AcceleratorNeed> needs;
+  Bytes memory;
+  NodeId only;
+  std::string why;
+  NodeId claimed;  // the node where the last of them has a claim; 0: none
+};
+
+// The nodes as the line sees them; see leases.cc.
+struct Picture {
+  place::Nodes open;
+  place::Nodes future;
+  // What may be cooled, by node; looked for when somebody asks. One that has changed since stays.
+  std::optional<std::vector<place::Candidate>> candidates;
+  std::vector<Refused> refused;
+  Instant look_again = Instant::never();
+};
+
 struct World {
   explicit World(const Settings& from)
       : settings(from),
@@ -170,6 +192,7 @@ struct World {
   Settings settings;
   std::map<AppId, App> apps;
   std::map<RevisionId, AppId> app_of_revision;
+  std::map<model::AppName, AppId> app_of_name;  // those that are not deleted
   std::map<ReplicaId, Replica> replicas;
   std::map<ReplicaId, Stray> strays;
   std::map<ReplicaId, model::KeptReplica> kept;  // until RecoveryFinished
@@ -179,7 +202,10 @@ struct World {
   std::map<RequestId, Offered> offered;
   std::map<std::uint64_t, ReplicaId> lease_queue;  // who waits for accelerators, by turn
   std::uint64_t lease_turns = 0;
-  bool leases_moved = false;                                // the lease queue is to be looked at
+  std::uint64_t turns_settled = 0;  // those before it were looked at since something moved
+  bool leases_moved = false;        // all of them are to be looked at afresh
+  std::optional<Picture> picture;   // while somebody waits and nothing has moved
+  std::set<ReplicaId> going;  // those whose lease is on its way back; some may not be any more
   std::map<std::string, scale::TokenBucket> start_buckets;  // by workspace
 
   Timers timers;

@@ -18,6 +18,34 @@ const model::AcceleratorPool* find_pool(const model::Node& node, std::string_vie
   return found == node.pools.end() ? nullptr : &*found;
 }
 
+const Taken* find_taken(const NodeLoad& load, std::string_view kind) {
+  const auto found = std::ranges::find(load.taken, kind, &Taken::kind);
+  return found == load.taken.end() ? nullptr : &*found;
+}
+
+Taken& ensure_taken(NodeLoad& load, const std::string& kind) {
+  const auto found = std::ranges::find(load.taken, kind, &Taken::kind);
+  if (found != load.taken.end()) return *found;
+  return load.taken.emplace_back(Taken{.kind = kind});
+}
+
+constexpr std::uint32_t kWordBits = 64;
+
+bool is_taken(const Taken& taken, std::uint32_t index) {
+  const std::size_t word = index / kWordBits;
+  return word < taken.bits.size() && (taken.bits[word] >> (index % kWordBits) & 1U) != 0;
+}
+
+// False where it is so already.
+bool set_taken(Taken& taken, std::uint32_t index, bool is_to_be) {
+  if (is_taken(taken, index) == is_to_be) return false;
+  const std::size_t word = index / kWordBits;
+  if (word >= taken.bits.size()) taken.bits.resize(word + 1);
+  taken.bits[word] ^= std::uint64_t{1} << (index % kWordBits);
+  taken.count += is_to_be ? 1 : -1U;
+  return true;
+}
+
 // "any" asks for memory, which the cores' slots do not have.
 bool is_of_kind(const model::AcceleratorPool& pool, const model::AcceleratorNeed& need) {
   const bool is_wanted = need.kind == "any" ? pool.kind != "cpu" : pool.kind == need.kind;
@@ -36,17 +64,24 @@ bool has_memory(const NodeLoad& load, Bytes wanted) {
 }
 
 // The pool of this node that takes `need`: the one with the fewest free that are enough, then the
-// first.
-const model::AcceleratorPool* find_room(const NodeLoad& load, const model::AcceleratorNeed& need) {
+// first. Null where a filter refuses.
+const model::AcceleratorPool* find_room(const NodeLoad& load, const model::AcceleratorNeed& need,
+                                        Bytes memory) {
   const model::AcceleratorPool* best = nullptr;
+  std::uint32_t best_free = 0;
+  if (!load.node.is_up || !has_memory(load, memory)) return best;
   for (const model::AcceleratorPool& pool : load.node.pools) {
-    if (!is_of_kind(pool, need) || free_count(load, pool) < need.count) continue;
-    if (best == nullptr || free_count(load, pool) < free_count(load, *best)) best = &pool;
+    if (!is_of_kind(pool, need)) continue;
+    const std::uint32_t free = free_count(load, pool);
+    if (free < need.count || (best != nullptr && free >= best_free)) continue;
+    best = &pool;
+    best_free = free;
   }
   return best;
 }
 
-// The name of the filter that refuses, with its numbers; empty where none does.
+// The name of the filter that refuses, with its numbers; empty where none does. It speaks of what
+// find_room decides.
 std::string refusal_of(const NodeLoad& load, const model::AcceleratorNeed& need, Bytes memory) {
   if (!load.node.is_up) return "node is down";
   std::uint32_t free = 0;
@@ -71,11 +106,11 @@ std::string refusal_of(const NodeLoad& load, const model::AcceleratorNeed& need,
 model::Lease lease_on(const NodeLoad& load, const model::AcceleratorPool& pool,
                       const model::AcceleratorNeed& need, Bytes memory) {
   model::Lease lease{.node = load.node.id, .kind = pool.kind, .accelerators = {}, .memory = memory};
-  const auto taken = load.taken.find(pool.kind);
+  lease.accelerators.reserve(need.count);
+  const Taken* taken = find_taken(load, pool.kind);
   for (std::uint32_t index = 0; lease.accelerators.size() < need.count; ++index) {
     KELVIN_CHECK(index < pool.count);
-    if (taken == load.taken.end() || !taken->second.contains(index))
-      lease.accelerators.push_back(index);
+    if (taken == nullptr || !is_taken(*taken, index)) lease.accelerators.push_back(index);
   }
   return lease;
 }
@@ -83,17 +118,29 @@ model::Lease lease_on(const NodeLoad& load, const model::AcceleratorPool& pool,
 std::optional<model::Lease> best_lease(const Nodes& nodes, const Wish& wish,
                                        const model::AcceleratorNeed& need) {
   const NodeLoad* best = nullptr;
-  std::uint32_t best_left = 0;
+  const model::AcceleratorPool* best_pool = nullptr;
+  std::uint32_t best_free = 0;
   for (const auto& [id, load] : nodes) {
-    if ((wish.only && id != wish.only) || !refusal_of(load, need, wish.memory).empty()) continue;
-    const std::uint32_t left = free_count(load, *find_room(load, need)) - need.count;
-    if (best == nullptr || left < best_left) {
-      best = &load;
-      best_left = left;
-    }
+    if (wish.only && id != wish.only) continue;
+    const model::AcceleratorPool* pool = find_room(load, need, wish.memory);
+    if (pool == nullptr) continue;
+    const std::uint32_t free = free_count(load, *pool);
+    if (best != nullptr && free >= best_free) continue;
+    best = &load;
+    best_pool = pool;
+    best_free = free;
   }
   if (best == nullptr) return std::nullopt;
-  return lease_on(*best, *find_room(*best, need), need, wish.memory);
+  return lease_on(*best, *best_pool, need, wish.memory);
+}
+
+bool could_hold(const model::Node& node, const Wish& wish) {
+  if (wish.memory > node.memory) return false;
+  return std::ranges::any_of(wish.needs, [&](const model::AcceleratorNeed& need) {
+    return std::ranges::any_of(node.pools, [&](const model::AcceleratorPool& pool) {
+      return is_of_kind(pool, need) && pool.count >= need.count;
+    });
+  });
 }
 
 // "a: node is down; b: not enough host memory (...); and 3 more nodes".
@@ -116,7 +163,54 @@ class RefusalText {
   std::size_t named_ = 0;
 };
 
-std::string refusal_text(const Nodes& nodes, const Wish& wish) {
+}  // namespace
+
+std::uint32_t free_count(const NodeLoad& load, const model::AcceleratorPool& pool) {
+  const Taken* taken = find_taken(load, pool.kind);
+  const std::uint32_t used = taken == nullptr ? 0 : taken->count;
+  return used >= pool.count ? 0 : pool.count - used;
+}
+
+bool can_take(const NodeLoad& load, const model::Lease& lease) {
+  const model::AcceleratorPool* pool = find_pool(load.node, lease.kind);
+  const Taken* taken = find_taken(load, lease.kind);
+  return std::ranges::all_of(lease.accelerators, [&](std::uint32_t index) {
+    return pool != nullptr && index < pool->count && (taken == nullptr || !is_taken(*taken, index));
+  });
+}
+
+void take(NodeLoad& load, const model::Lease& lease) {
+  for (const std::uint32_t index : lease.accelerators) {
+    const bool is_new = set_taken(ensure_taken(load, lease.kind), index, true);
+    KELVIN_CHECK(is_new);
+  }
+  load.claimed = load.claimed + lease.memory;
+}
+
+void give_back(NodeLoad& load, const model::Lease& lease) {
+  for (const std::uint32_t index : lease.accelerators) {
+    const bool was_taken = set_taken(ensure_taken(load, lease.kind), index, false);
+    KELVIN_CHECK(was_taken);
+  }
+  KELVIN_CHECK(load.claimed >= lease.memory);
+  load.claimed = {load.claimed.count - lease.memory.count};
+}
+
+void mark_taken(NodeLoad& load, const model::Lease& lease) {
+  for (const std::uint32_t index : lease.accelerators)
+    (void)set_taken(ensure_taken(load, lease.kind), index, true);
+  load.claimed = load.claimed + lease.memory;
+}
+
+std::optional<model::Lease> pick_place(const Nodes& nodes, const Wish& wish) {
+  KELVIN_CHECK(!wish.needs.empty());
+  for (const model::AcceleratorNeed& need : wish.needs) {
+    if (std::optional<model::Lease> lease = best_lease(nodes, wish, need)) return lease;
+  }
+  return std::nullopt;
+}
+
+std::string why_refused(const Nodes& nodes, const Wish& wish) {
   RefusalText text;
   for (const auto& [id, load] : nodes) {
     if (wish.only && id != wish.only) continue;
@@ -130,60 +224,17 @@ std::string refusal_text(const Nodes& nodes, const Wish& wish) {
   return text.take();
 }
 
-}  // namespace
-
-std::uint32_t free_count(const NodeLoad& load, const model::AcceleratorPool& pool) {
-  const auto taken = load.taken.find(pool.kind);
-  const std::size_t used = taken == load.taken.end() ? 0 : taken->second.size();
-  // A node that came back smaller may hold more than it has.
-  return used >= pool.count ? 0 : pool.count - static_cast<std::uint32_t>(used);
-}
-
-bool can_take(const NodeLoad& load, const model::Lease& lease) {
-  const model::AcceleratorPool* pool = find_pool(load.node, lease.kind);
-  const auto taken = load.taken.find(lease.kind);
-  for (const std::uint32_t index : lease.accelerators) {
-    if (pool == nullptr || index >= pool->count) return false;
-    if (taken != load.taken.end() && taken->second.contains(index)) return false;
-  }
-  return true;
-}
-
-void take(NodeLoad& load, const model::Lease& lease) {
-  for (const std::uint32_t index : lease.accelerators) {
-    const bool is_new = load.taken[lease.kind].insert(index).second;
-    KELVIN_CHECK(is_new);
-  }
-  load.claimed = load.claimed + lease.memory;
-}
-
-void give_back(NodeLoad& load, const model::Lease& lease) {
-  for (const std::uint32_t index : lease.accelerators) {
-    const std::size_t removed = load.taken[lease.kind].erase(index);
-    KELVIN_CHECK(removed == 1);
-  }
-  KELVIN_CHECK(load.claimed >= lease.memory);
-  load.claimed = {load.claimed.count - lease.memory.count};
-}
-
-Answer pick_place(const Nodes& nodes, const Wish& wish) {
-  KELVIN_CHECK(!wish.needs.empty());
-  for (const model::AcceleratorNeed& need : wish.needs) {
-    if (std::optional<model::Lease> lease = best_lease(nodes, wish, need))
-      return {std::move(lease), {}};
-  }
-  return {std::nullopt, refusal_text(nodes, wish)};
-}
-
 std::optional<std::string> why_never(const Nodes& nodes, const Wish& wish) {
+  const auto could = [&](const auto& entry) {
+    return (!wish.only || entry.first == wish.only) && could_hold(entry.second.node, wish);
+  };
+  if (std::ranges::any_of(nodes, could)) return std::nullopt;
   Nodes empty;
   for (const auto& [id, load] : nodes) {
     NodeLoad& copy = empty.emplace(id, NodeLoad{.node = load.node}).first->second;
     copy.node.is_up = true;
   }
-  Answer answer = pick_place(empty, wish);
-  if (answer.lease) return std::nullopt;
-  return std::move(answer.refusal);
+  return why_refused(empty, wish);
 }
 
 }  // namespace kelvin::place

@@ -16,7 +16,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,11 +28,19 @@
 
 namespace kelvin::place {
 
+// What is taken of one kind: a bit per index. It may hold more than its node has: a node that comes
+// back smaller keeps what was leased before.
+struct Taken {
+  std::string kind;
+  std::uint32_t count = 0;  // of bits that are set
+  std::vector<std::uint64_t> bits;
+};
+
 // A node and what is taken of it.
 struct NodeLoad {
   model::Node node;
-  std::map<std::string, std::set<std::uint32_t>, std::less<>> taken;  // indices, by kind
-  Bytes claimed;                                                      // host memory
+  std::vector<Taken> taken;  // one per kind of which something was ever taken
+  Bytes claimed;             // host memory
 };
 using Nodes = std::map<NodeId, NodeLoad>;
 
@@ -43,6 +50,8 @@ void take(NodeLoad& load, const model::Lease& lease);
 void give_back(NodeLoad& load, const model::Lease& lease);
 // For leases that come from outside: false where part of it is taken or does not exist.
 [[nodiscard]] bool can_take(const NodeLoad& load, const model::Lease& lease);
+// Taken afterwards, whether or not it was before.
+void mark_taken(NodeLoad& load, const model::Lease& lease);
 
 [[nodiscard]] std::uint32_t free_count(const NodeLoad& load, const model::AcceleratorPool& pool);
 
@@ -52,12 +61,11 @@ struct Wish {
   NodeId only;                                    // 0: any node
 };
 
-struct Answer {
-  std::optional<model::Lease> lease;
-  std::string refusal;  // when there is none: why, by node
-};
+// Nothing where no node may hold it now.
+[[nodiscard]] std::optional<model::Lease> pick_place(const Nodes& nodes, const Wish& wish);
 
-[[nodiscard]] Answer pick_place(const Nodes& nodes, const Wish& wish);
+// The sentence that says, node by node, which filter refuses the wish now.
+[[nodiscard]] std::string why_refused(const Nodes& nodes, const Wish& wish);
 
 // What no waiting can mend: the sentence that says why no node could hold it even if all were up
 // and empty; nothing where one could.

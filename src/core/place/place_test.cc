@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "core/place/pressure.h"
 
 namespace kelvin::place {
@@ -35,39 +36,38 @@ TEST(Place, PrefersTheFullestNodeThatFits) {
   Nodes nodes = nodes_of({node(1, "a", "h100", 4), node(2, "b", "h100", 4)});
   occupy(nodes, 2, {0, 1});
   const std::vector<AcceleratorNeed> one{{.kind = "h100"}};
-  EXPECT_EQ(pick_place(nodes, {.needs = one}).lease->node.value, 2u);
+  EXPECT_EQ(pick_place(nodes, {.needs = one})->node.value, 2u);
   const std::vector<AcceleratorNeed> three{{.kind = "h100", .count = 3}};
-  EXPECT_EQ(pick_place(nodes, {.needs = three}).lease->node.value, 1u);
+  EXPECT_EQ(pick_place(nodes, {.needs = three})->node.value, 1u);
 }
 
 TEST(Place, SettlesEqualNodesByTheLowestId) {
   const Nodes nodes = nodes_of({node(2, "b", "cpu", 2), node(1, "a", "cpu", 2)});
   const std::vector<AcceleratorNeed> need{{}};
-  EXPECT_EQ(pick_place(nodes, {.needs = need}).lease->node.value, 1u);
+  EXPECT_EQ(pick_place(nodes, {.needs = need})->node.value, 1u);
 }
 
 TEST(Place, TakesTheLowestFreeIndices) {
   Nodes nodes = nodes_of({node(1, "a", "h100", 4)});
   occupy(nodes, 1, {0, 2});
   const std::vector<AcceleratorNeed> need{{.kind = "h100", .count = 2}};
-  EXPECT_EQ(pick_place(nodes, {.needs = need}).lease->accelerators,
-            (std::vector<std::uint32_t>{1, 3}));
+  EXPECT_EQ(pick_place(nodes, {.needs = need})->accelerators, (std::vector<std::uint32_t>{1, 3}));
 }
 
 TEST(Place, TriesWishesInOrder) {
   Nodes nodes = nodes_of({node(1, "a", "a100", 1), node(2, "b", "h100", 1)});
   const std::vector<AcceleratorNeed> needs{{.kind = "h100"}, {.kind = "a100"}};
-  EXPECT_EQ(pick_place(nodes, {.needs = needs}).lease->kind, "h100");
+  EXPECT_EQ(pick_place(nodes, {.needs = needs})->kind, "h100");
   occupy(nodes, 2, {0});
-  EXPECT_EQ(pick_place(nodes, {.needs = needs}).lease->kind, "a100");
+  EXPECT_EQ(pick_place(nodes, {.needs = needs})->kind, "a100");
 }
 
 TEST(Place, AnyKindMeansAnyWithEnoughMemoryButNotCores) {
   Nodes nodes = nodes_of({node(1, "a", "cpu", 8), node(2, "b", "l4", 1)});
   const std::vector<AcceleratorNeed> need{{.kind = "any", .memory_each = 24_GiB}};
-  EXPECT_EQ(pick_place(nodes, {.needs = need}).lease->kind, "l4");
+  EXPECT_EQ(pick_place(nodes, {.needs = need})->kind, "l4");
   const std::vector<AcceleratorNeed> large{{.kind = "any", .memory_each = 100_GiB}};
-  EXPECT_FALSE(pick_place(nodes, {.needs = large}).lease);
+  EXPECT_FALSE(pick_place(nodes, {.needs = large}));
 }
 
 TEST(Place, NamesTheFilterThatRefusedOnEveryNode) {
@@ -77,14 +77,14 @@ TEST(Place, NamesTheFilterThatRefusedOnEveryNode) {
   occupy(nodes, 2, {1});
   nodes.at({4}).claimed = 7_GiB;
   const std::vector<AcceleratorNeed> two{{.kind = "h100", .count = 2}};
-  EXPECT_EQ(pick_place(nodes, {.needs = two}).refusal,
+  EXPECT_EQ(why_refused(nodes, {.needs = two}),
             "a: node is down; b: not enough free accelerators (1 of 2 free, 2 h100 wanted); "
             "c: no such accelerator kind (2 h100 wanted); "
             "d: not enough free accelerators (1 of 1 free, 2 h100 wanted)");
   const std::vector<AcceleratorNeed> one{{.kind = "h100"}};
   occupy(nodes, 2, {0});
-  EXPECT_NE(pick_place(nodes, {.needs = one, .memory = 2_GiB})
-                .refusal.find("d: not enough host memory (7 GiB of 8 GiB claimed, 2 GiB wanted)"),
+  EXPECT_NE(why_refused(nodes, {.needs = one, .memory = 2_GiB})
+                .find("d: not enough host memory (7 GiB of 8 GiB claimed, 2 GiB wanted)"),
             std::string::npos);
 }
 
@@ -92,12 +92,12 @@ TEST(Place, CountsTheNodesItDoesNotName) {
   Nodes nodes;
   for (std::uint64_t id = 1; id <= 7; ++id) nodes.emplace(NodeId{id}, node(id, "n", "cpu", 1));
   const std::vector<AcceleratorNeed> need{{.kind = "h100"}};
-  EXPECT_TRUE(pick_place(nodes, {.needs = need}).refusal.ends_with("; and 3 more nodes"));
+  EXPECT_TRUE(why_refused(nodes, {.needs = need}).ends_with("; and 3 more nodes"));
 }
 
 TEST(Place, SaysThatNoNodeHasJoined) {
   const std::vector<AcceleratorNeed> need{{}};
-  EXPECT_EQ(pick_place({}, {.needs = need}).refusal, "no node has joined");
+  EXPECT_EQ(why_refused({}, {.needs = need}), "no node has joined");
 }
 
 TEST(Place, TellsBusyFromImpossible) {
@@ -114,9 +114,87 @@ TEST(Place, TellsBusyFromImpossible) {
 TEST(Place, KeepsToOneNodeWhereAsked) {
   Nodes nodes = nodes_of({node(1, "a", "cpu", 2), node(2, "b", "cpu", 2)});
   const std::vector<AcceleratorNeed> need{{}};
-  EXPECT_EQ(pick_place(nodes, {.needs = need, .only = {2}}).lease->node.value, 2u);
+  EXPECT_EQ(pick_place(nodes, {.needs = need, .only = {2}})->node.value, 2u);
   occupy(nodes, 2, {0, 1});
-  EXPECT_FALSE(pick_place(nodes, {.needs = need, .only = {2}}).lease);
+  EXPECT_FALSE(pick_place(nodes, {.needs = need, .only = {2}}));
+}
+
+// What find_room and best_lease come to, without their shortcuts: the free indices of every pool that the
+// need fits, the fewest free first, then the lowest id.
+std::optional<Lease> naive_place(const Nodes& nodes, const Wish& wish) {
+  for (const AcceleratorNeed& need : wish.needs) {
+    std::optional<std::pair<std::size_t, Lease>> best;
+    for (const auto& [id, load] : nodes) {
+      const bool is_refused = !load.node.is_up || (wish.only && wish.only != id) ||
+                              load.claimed + wish.memory > load.node.memory;
+      for (const model::AcceleratorPool& pool : load.node.pools) {
+        const bool is_wanted = need.kind == "any" ? pool.kind != "cpu" : need.kind == pool.kind;
+        if (is_refused || !is_wanted || pool.memory_each < need.memory_each) continue;
+        std::vector<std::uint32_t> free;
+        for (std::uint32_t index = 0; index < pool.count; ++index) {
+          if (can_take(load, {.node = id, .kind = pool.kind, .accelerators = {index}}))
+            free.push_back(index);
+        }
+        if (free.size() < need.count || (best && free.size() >= best->first)) continue;
+        const std::size_t left = free.size();
+        free.resize(need.count);
+        best = {left, {.node = id, .kind = pool.kind, .accelerators = free, .memory = wish.memory}};
+      }
+    }
+    if (best) return best->second;
+  }
+  return std::nullopt;
+}
+
+Nodes random_nodes(Random& random, std::uint64_t most) {
+  Nodes nodes;
+  const std::uint64_t count = 1 + random.below(most);
+  for (std::uint64_t id = 1; id <= count; ++id) {
+    NodeLoad load = node(id, "n" + std::to_string(id), "cpu",
+                         static_cast<std::uint32_t>(1 + random.below(130)));
+    load.node.is_up = random.below(20) > 0;
+    for (const char* kind : {"h100", "l4"}) {
+      if (random.below(2) == 0) continue;
+      const auto size = static_cast<std::uint32_t>(1 + random.below(8));
+      load.node.pools.push_back(
+          {.kind = kind, .count = size, .memory_each = {(20 + random.below(80)) << 30U}});
+    }
+    const std::uint64_t fullness = random.below(101);
+    for (const model::AcceleratorPool& pool : load.node.pools) {
+      for (std::uint32_t index = 0; index < pool.count; ++index) {
+        if (random.below(100) < fullness)
+          take(load, {.node = {id}, .kind = pool.kind, .accelerators = {index}});
+      }
+    }
+    load.claimed = {random.below(9) << 30U};
+    nodes.emplace(load.node.id, std::move(load));
+  }
+  return nodes;
+}
+
+TEST(Place, FindsWhatASearchWithoutShortcutsFinds) {
+  Random random{4};
+  for (int round = 0; round < 60; ++round) {
+    const Nodes nodes = random_nodes(random, round == 0 ? 1000 : 40);
+    for (int i = 0; i < 20; ++i) {
+      std::vector<AcceleratorNeed> needs;
+      for (std::uint64_t wishes = 1 + random.below(2); wishes > 0; --wishes) {
+        const char* kinds[] = {"cpu", "h100", "l4", "any", "b200"};
+        needs.push_back({.kind = kinds[random.below(5)],
+                         .count = static_cast<std::uint32_t>(1 + random.below(9)),
+                         .memory_each = {random.below(2) == 0 ? 0 : random.below(100) << 30U}});
+      }
+      const Wish wish{.needs = needs, .memory = {random.below(4) << 30U}};
+      const std::optional<Lease> found = pick_place(nodes, wish);
+      const std::optional<Lease> expected = naive_place(nodes, wish);
+      ASSERT_EQ(found.has_value(), expected.has_value()) << round << " " << i;
+      if (!found) continue;
+      ASSERT_EQ(found->node, expected->node) << round << " " << i;
+      ASSERT_EQ(found->kind, expected->kind);
+      ASSERT_EQ(found->accelerators, expected->accelerators);
+      ASSERT_TRUE(can_take(nodes.at(found->node), *found));
+    }
+  }
 }
 
 TEST(PlaceDeathTest, LeasesNeverOverlap) {
@@ -130,6 +208,7 @@ TEST(PlaceDeathTest, LeasesNeverOverlap) {
 
 Candidate idle(std::uint64_t id, std::int64_t park_loss, std::int64_t stop_loss) {
   return {.replica = {id},
+          .app = {100 + id},
           .node = {1},
           .kind = "cpu",
           .accelerators = 1,
@@ -139,11 +218,17 @@ Candidate idle(std::uint64_t id, std::int64_t park_loss, std::int64_t stop_loss)
           .stop_loss = stop_loss};
 }
 
+std::vector<Victim> cheapest_victims(const Nodes& nodes, const Wish& wish,
+                                     const std::vector<Candidate>& candidates) {
+  return pick_victims(nodes, wish, candidates, {});
+}
+
 TEST(Pressure, ParksTheIdleReplicaWhoseLossIsLeast) {
   Nodes nodes = nodes_of({node(1, "a", "cpu", 2)});
   occupy(nodes, 1, {0, 1}, 2_GiB);
   const std::vector<AcceleratorNeed> need{{}};
-  const auto victims = pick_victims(nodes, {.needs = need}, {idle(7, 30, 300), idle(8, 20, 200)});
+  const auto victims =
+      cheapest_victims(nodes, {.needs = need}, {idle(7, 30, 300), idle(8, 20, 200)});
   ASSERT_EQ(victims.size(), 1u);
   EXPECT_EQ(victims[0].replica.value, 8u);
   EXPECT_EQ(victims[0].relief, Relief::Park);
@@ -153,7 +238,8 @@ TEST(Pressure, CoolsNobodyWhenAllTogetherWouldNotDo) {
   Nodes nodes = nodes_of({node(1, "a", "cpu", 3)});
   occupy(nodes, 1, {0, 1, 2});
   const std::vector<AcceleratorNeed> need{{.kind = "cpu", .count = 3}};
-  EXPECT_TRUE(pick_victims(nodes, {.needs = need}, {idle(7, 30, 300), idle(8, 20, 200)}).empty());
+  EXPECT_TRUE(
+      cheapest_victims(nodes, {.needs = need}, {idle(7, 30, 300), idle(8, 20, 200)}).empty());
 }
 
 TEST(Pressure, StopsParkedReplicasWhenMemoryIsShort) {
@@ -164,7 +250,7 @@ TEST(Pressure, StopsParkedReplicasWhenMemoryIsShort) {
   parked.may_park = false;
   const std::vector<AcceleratorNeed> need{{}};
   const auto victims =
-      pick_victims(nodes, {.needs = need, .memory = 1_GiB}, {idle(7, 10, 100), parked});
+      cheapest_victims(nodes, {.needs = need, .memory = 1_GiB}, {idle(7, 10, 100), parked});
   ASSERT_EQ(victims.size(), 1u);
   EXPECT_EQ(victims[0].replica.value, 9u);
   EXPECT_EQ(victims[0].relief, Relief::Stop);
@@ -174,7 +260,8 @@ TEST(Pressure, StopsInsteadOfParkingWhenThatFreesTheMemoryCheapest) {
   Nodes nodes = nodes_of({node(1, "a", "cpu", 1)});
   occupy(nodes, 1, {0}, 8_GiB);
   const std::vector<AcceleratorNeed> need{{}};
-  const auto victims = pick_victims(nodes, {.needs = need, .memory = 1_GiB}, {idle(7, 10, 100)});
+  const auto victims =
+      cheapest_victims(nodes, {.needs = need, .memory = 1_GiB}, {idle(7, 10, 100)});
   ASSERT_EQ(victims.size(), 1u);
   EXPECT_EQ(victims[0].relief, Relief::Stop);
 }
@@ -185,15 +272,27 @@ TEST(Pressure, StopsWhatMayNotPark) {
   Candidate never = idle(7, 0, 100);
   never.may_park = false;
   const std::vector<AcceleratorNeed> need{{}};
-  const auto victims = pick_victims(nodes, {.needs = need}, {never});
+  const auto victims = cheapest_victims(nodes, {.needs = need}, {never});
   ASSERT_EQ(victims.size(), 1u);
   EXPECT_EQ(victims[0].relief, Relief::Stop);
+}
+
+TEST(Pressure, TakesNothingFromTheAppThatWaits) {
+  Nodes nodes = nodes_of({node(1, "a", "cpu", 2)});
+  occupy(nodes, 1, {0, 1});
+  std::vector<Candidate> candidates{idle(7, 10, 100), idle(8, 20, 200)};
+  candidates[0].app = {1};
+  candidates[1].app = {2};
+  const std::vector<AcceleratorNeed> need{{}};
+  const auto victims = pick_victims(nodes, {.needs = need}, candidates, AppId{1});
+  ASSERT_EQ(victims.size(), 1u);
+  EXPECT_EQ(victims[0].replica.value, 8u);
 }
 
 TEST(Pressure, CoolsNothingWhereThereIsRoom) {
   const Nodes nodes = nodes_of({node(1, "a", "cpu", 1)});
   const std::vector<AcceleratorNeed> need{{}};
-  EXPECT_TRUE(pick_victims(nodes, {.needs = need}, {idle(7, 10, 100)}).empty());
+  EXPECT_TRUE(cheapest_victims(nodes, {.needs = need}, {idle(7, 10, 100)}).empty());
 }
 
 }  // namespace

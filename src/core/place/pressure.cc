@@ -1,21 +1,22 @@
 #include "core/place/pressure.h"
 
 #include <algorithm>
-#include <map>
+#include <ranges>
 
 namespace kelvin::place {
 
 namespace {
 
+// What one node lacks, and of which app nothing is taken for it.
 struct Shortage {
-  NodeId node;
-  std::string kind;
+  AppId spared;
+  std::string_view kind;
   std::uint32_t accelerators = 0;
   Bytes memory;
 };
 
 struct Plan {
-  std::map<ReplicaId, Relief> victims;
+  std::vector<Victim> victims;
   std::int64_t loss = 0;
 };
 
@@ -35,13 +36,27 @@ bool is_cheaper(const Option& a, const Option& b) {
   return a.candidate->replica < b.candidate->replica;
 }
 
+// Null where it is to stay.
+Victim* find_victim(Plan& plan, ReplicaId replica) {
+  const auto found = std::ranges::find(plan.victims, replica, &Victim::replica);
+  return found == plan.victims.end() ? nullptr : &*found;
+}
+
 // Takes options from the cheapest on until `missing` is freed; false where all together are too
 // few.
 bool take_cheapest(std::vector<Option> options, std::uint64_t missing, Plan& plan) {
-  std::sort(options.begin(), options.end(), is_cheaper);
-  for (const Option& option : options) {
-    if (missing == 0) break;
-    plan.victims[option.candidate->replica] = option.relief;
+  // Few of many are taken: a heap spares the sorting.
+  const auto is_dearer = [](const Option& a, const Option& b) { return is_cheaper(b, a); };
+  std::ranges::make_heap(options, is_dearer);
+  while (missing > 0 && !options.empty()) {
+    std::ranges::pop_heap(options, is_dearer);
+    const Option option = options.back();
+    options.pop_back();
+    if (Victim* victim = find_victim(plan, option.candidate->replica)) {
+      victim->relief = option.relief;
+    } else {
+      plan.victims.push_back({option.candidate->replica, option.relief});
+    }
     plan.loss += option.loss;
     missing -= std::min(missing, option.freed);
   }
@@ -49,10 +64,11 @@ bool take_cheapest(std::vector<Option> options, std::uint64_t missing, Plan& pla
 }
 
 std::vector<Option> accelerator_options(const Shortage& shortage,
-                                        const std::vector<Candidate>& candidates) {
+                                        std::span<const Candidate> candidates) {
   std::vector<Option> options;
+  options.reserve(candidates.size());
   for (const Candidate& c : candidates) {
-    if (c.node != shortage.node || c.kind != shortage.kind || c.accelerators == 0) continue;
+    if (c.app == shortage.spared || c.kind != shortage.kind || c.accelerators == 0) continue;
     const Relief relief = c.may_park ? Relief::Park : Relief::Stop;
     const std::int64_t loss = c.may_park ? c.park_loss : c.stop_loss;
     options.push_back({.candidate = &c, .relief = relief, .loss = loss, .freed = c.accelerators});
@@ -62,14 +78,15 @@ std::vector<Option> accelerator_options(const Shortage& shortage,
 
 // Stopping what was to be parked anyway costs only the difference; what is stopped already has
 // freed its memory.
-std::vector<Option> memory_options(const Shortage& shortage,
-                                   const std::vector<Candidate>& candidates, const Plan& plan) {
+std::vector<Option> memory_options(const Shortage& shortage, std::span<const Candidate> candidates,
+                                   Plan& plan) {
   std::vector<Option> options;
+  options.reserve(candidates.size());
   for (const Candidate& c : candidates) {
-    if (c.node != shortage.node || c.memory.count == 0) continue;
-    const auto chosen = plan.victims.find(c.replica);
-    const bool is_parked_anyway = chosen != plan.victims.end();
-    if (is_parked_anyway && chosen->second == Relief::Stop) continue;
+    if (c.app == shortage.spared || c.memory.count == 0) continue;
+    const Victim* chosen = find_victim(plan, c.replica);
+    const bool is_parked_anyway = chosen != nullptr;
+    if (is_parked_anyway && chosen->relief == Relief::Stop) continue;
     const std::int64_t loss = is_parked_anyway ? c.stop_loss - c.park_loss : c.stop_loss;
     options.push_back(
         {.candidate = &c, .relief = Relief::Stop, .loss = loss, .freed = c.memory.count});
@@ -77,22 +94,23 @@ std::vector<Option> memory_options(const Shortage& shortage,
   return options;
 }
 
-std::uint64_t memory_freed(const std::vector<Candidate>& candidates, const Plan& plan) {
+std::uint64_t memory_freed(std::span<const Candidate> candidates, Plan& plan) {
   std::uint64_t freed = 0;
   for (const Candidate& c : candidates) {
-    const auto chosen = plan.victims.find(c.replica);
-    if (chosen != plan.victims.end() && chosen->second == Relief::Stop) freed += c.memory.count;
+    const Victim* chosen = find_victim(plan, c.replica);
+    if (chosen != nullptr && chosen->relief == Relief::Stop) freed += c.memory.count;
   }
   return freed;
 }
 
-std::optional<Plan> relieve(const Shortage& shortage, const std::vector<Candidate>& candidates) {
+std::optional<Plan> relieve(const Shortage& shortage, std::span<const Candidate> candidates) {
   Plan plan;
   if (!take_cheapest(accelerator_options(shortage, candidates), shortage.accelerators, plan)) {
     return std::nullopt;
   }
   const std::uint64_t freed = memory_freed(candidates, plan);
   const std::uint64_t missing = shortage.memory.count - std::min(shortage.memory.count, freed);
+  if (missing == 0) return plan;
   if (!take_cheapest(memory_options(shortage, candidates, plan), missing, plan))
     return std::nullopt;
   return plan;
@@ -105,7 +123,7 @@ bool takes_kind(const model::AcceleratorPool& pool, const model::AcceleratorNeed
 
 // What is missing on this node, pool by pool that could ever take the need.
 std::vector<Shortage> shortages_of(const NodeLoad& load, const model::AcceleratorNeed& need,
-                                   Bytes memory) {
+                                   Bytes memory, AppId spared) {
   std::vector<Shortage> shortages;
   if (!load.node.is_up || memory > load.node.memory) return shortages;
   const Bytes wanted = load.claimed + memory;
@@ -114,7 +132,7 @@ std::vector<Shortage> shortages_of(const NodeLoad& load, const model::Accelerato
   for (const model::AcceleratorPool& pool : load.node.pools) {
     if (!takes_kind(pool, need)) continue;
     const std::uint32_t free = free_count(load, pool);
-    shortages.push_back({.node = load.node.id,
+    shortages.push_back({.spared = spared,
                          .kind = pool.kind,
                          .accelerators = need.count > free ? need.count - free : 0,
                          .memory = {over}});
@@ -125,23 +143,24 @@ std::vector<Shortage> shortages_of(const NodeLoad& load, const model::Accelerato
 }  // namespace
 
 std::vector<Victim> pick_victims(const Nodes& nodes, const Wish& wish,
-                                 const std::vector<Candidate>& candidates) {
+                                 std::span<const Candidate> candidates, AppId spared) {
   std::optional<Plan> best;
   for (const model::AcceleratorNeed& need : wish.needs) {
     for (const auto& [id, load] : nodes) {
       if (wish.only && id != wish.only) continue;
-      for (const Shortage& shortage : shortages_of(load, need, wish.memory)) {
-        std::optional<Plan> plan = relieve(shortage, candidates);
+      const std::span<const Candidate> here =
+          std::ranges::equal_range(candidates, id, {}, &Candidate::node);
+      for (const Shortage& shortage : shortages_of(load, need, wish.memory, spared)) {
+        std::optional<Plan> plan = relieve(shortage, here);
         if (plan && (!best || plan->loss < best->loss)) best = std::move(plan);
       }
     }
     // A wish written earlier is worth more than a cheaper eviction.
     if (best) break;
   }
-  std::vector<Victim> victims;
-  if (!best) return victims;
-  for (const auto& [replica, relief] : best->victims) victims.push_back({replica, relief});
-  return victims;
+  if (!best) return {};
+  std::ranges::sort(best->victims, {}, &Victim::replica);
+  return std::move(best->victims);
 }
 
 }  // namespace kelvin::place

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ namespace kelvin::place {
 
 struct Candidate {
   ReplicaId replica;
+  AppId app;
   NodeId node;
   std::string kind;
   std::uint32_t accelerators = 0;  // that it holds; 0: it is parked
@@ -41,8 +43,8 @@ struct Victim {
 
 // The cheapest set that makes room for the wish on some node; empty where no set does, or where
 // there is room already. `nodes` is the load as it will be when everything that already goes has
-// gone.
+// gone. `candidates` ascend by node; those of the app that waits are spared.
 [[nodiscard]] std::vector<Victim> pick_victims(const Nodes& nodes, const Wish& wish,
-                                               const std::vector<Candidate>& candidates);
+                                               std::span<const Candidate> candidates, AppId spared);
 
 }  // namespace kelvin::place
