@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "cli/command_line.h"
@@ -49,6 +50,13 @@ bool takes(const Verb& verb, std::string_view positional) {
 // A verb that wants an app, or something that may be one.
 bool takes_app(const Verb& verb) { return takes(verb, "APP") || takes(verb, "SUBJECT"); }
 
+// A verb after whose words the names of files are worth offering.
+bool takes_file(const Verb& verb) {
+  if (takes(verb, "FILE")) return true;
+  return std::ranges::any_of(verb.options,
+                             [](const Option& option) { return option.value == "FILE"; });
+}
+
 std::string words_of(const std::vector<Named>& options) {
   std::string out;
   for (const Named& option : options) {
@@ -85,7 +93,7 @@ std::string bash_script(const Cli& cli) {
   for_each_verb(cli.verbs, "", [&cases](const Verb& verb, const std::string& path) {
     std::string rest;
     if (takes_app(verb)) rest = " apps=1";
-    if (takes(verb, "FILE")) rest = " files=1";
+    if (takes_file(verb)) rest = " files=1";
     if (verb.name == "completion") rest = " words=\"bash zsh fish\"";
     cases +=
         fmt::format("    \"{}\") options=\"{}\"{} ;;\n", path, words_of(options_of(verb)), rest);
@@ -144,7 +152,8 @@ std::string zsh_arguments(const Verb& verb) {
   std::string out;
   for (const Named& option : options_of(verb)) {
     for (const std::string& name : option.names) {
-      const std::string value = option.value.empty() ? "" : ":" + zsh_text(option.value) + ":";
+      std::string value = option.value.empty() ? "" : ":" + zsh_text(option.value) + ":";
+      if (option.value == "FILE") value += "_files";
       out += " \\\n        " + quoted("*" + name + "[" + zsh_text(option.summary) + "]" + value);
     }
   }
@@ -223,7 +232,11 @@ std::string fish_option(const Named& option, const std::string& condition) {
   for (const std::string& name : option.names) {
     out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
   }
-  if (!option.value.empty()) out += " -x";
+  if (option.value == "FILE") {
+    out += " -r -F";
+  } else if (!option.value.empty()) {
+    out += " -x";
+  }
   return out + " -d " + quoted(option.summary) + "\n";
 }
 

@@ -83,6 +83,10 @@ TEST_F(CompletionTest, OffersNamesOfApps) {
   EXPECT_EQ(complete({"kelvin", "describe", "gemma", ""}), "");
 }
 
+TEST_F(CompletionTest, OffersFilesWhereAnOptionWantsOne) {
+  EXPECT_EQ(complete({"kelvin", "plan", "--trace", folder_ + "/kel"}), folder_ + "/kelvin");
+}
+
 TEST(Completion, LooksAsItDid) {
   expect_golden("completion.txt", script_for("bash") + script_for("zsh") + script_for("fish"));
 }

@@ -11,7 +11,7 @@
 
 namespace kelvin::cli {
 
-// One fault of an app file. Lines and columns count from 1; 0: about the file as a whole.
+// One fault of a file. Lines and columns count from 1; 0: about the file, or the line, as a whole.
 struct Fault {
   std::string file;
   std::uint32_t line = 0;

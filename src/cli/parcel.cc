@@ -73,20 +73,19 @@ Attempt<void> add_model(const appfile::ParsedApp& app, const fs::path& folder,
   return {};
 }
 
-Attempt<Parcel> pack_text(const std::string& text, const fs::path& path,
-                          const weights::ScanProgress& progress) {
-  const auto app = appfile::parse(text, path.string());
-  if (!app) return failed(faulty(app.error()));
+Attempt<Parcel> pack_app(const appfile::ParsedApp& app, const std::string& text,
+                         const weights::ScanProgress& progress) {
+  const fs::path path = app.file;
   fs::path folder = path.parent_path();
   if (folder.empty()) folder = ".";
-  Parcel parcel{.app = app->spec.name};
+  Parcel parcel{.app = app.spec.name};
   parcel.deploy.file = text;
   parcel.deploy.file_name = path.filename().string();
   // The model first: it is what is most often missing, and the folder is read without it.
-  const auto added = add_model(*app, folder, progress, parcel);
+  const auto added = add_model(app, folder, progress, parcel);
   if (!added) return failed(added.error());
   weights::ScanOptions options{.folder = folder.string(), .progress = progress};
-  if (!app->spec.model.empty()) options.model = model_path(*app, folder);
+  if (!app.spec.model.empty()) options.model = model_path(app, folder);
   const auto scanned = weights::scan_folder(options);
   if (!scanned) {
     return failed({.exit = ExitCode::Usage,
@@ -101,14 +100,22 @@ Attempt<Parcel> pack_text(const std::string& text, const fs::path& path,
 
 }  // namespace
 
-Packed pack(const std::string& path, const std::function<void(Bytes, Bytes)>& progress) {
+ReadApp read_app(const std::string& path) {
   std::error_code ignored;
   const fs::path file =
       fs::is_directory(path, ignored) ? fs::path(path) / "kelvin.yaml" : fs::path(path);
   auto text = read_app_file(file);
   if (!text) return {"", failed(text.error())};
-  auto parcel = pack_text(*text, file, progress);
-  return {std::move(*text), std::move(parcel)};
+  auto app = appfile::parse(*text, file.string());
+  if (!app) return {std::move(*text), failed(faulty(app.error()))};
+  return {std::move(*text), std::move(*app)};
+}
+
+Packed pack(const std::string& path, const std::function<void(Bytes, Bytes)>& progress) {
+  ReadApp read = read_app(path);
+  if (!read.app) return {std::move(read.text), failed(std::move(read.app.error()))};
+  auto parcel = pack_app(*read.app, read.text, progress);
+  return {std::move(read.text), std::move(parcel)};
 }
 
 }  // namespace kelvin::cli

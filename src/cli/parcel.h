@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "appfile/appfile.h"
 #include "base/bytes.h"
 #include "cli/failure.h"
 #include "cli/wire.h"
@@ -19,13 +20,19 @@ struct Parcel {
   std::vector<std::string> skipped;            // left out, each with its reason
 };
 
+struct ReadApp {
+  std::string text;  // of the app file; failures point into it
+  Attempt<appfile::ParsedApp> app;
+};
+// `path` is an app file, or a folder that holds kelvin.yaml. Nothing that the file names is looked at.
+[[nodiscard]] ReadApp read_app(const std::string& path);
+
 struct Packed {
   std::string text;  // of the app file; failures point into it
   Attempt<Parcel> parcel;
 };
 
-// `path` is an app file, or a folder that holds kelvin.yaml. Everything wrong with the file is in the failure, with
-// positions. `progress` is given the bytes hashed so far and all there are, of the folder and then of the model.
+// `path` is as for read_app. Everything wrong with the file is in the failure, with positions. `progress` is given the bytes hashed so far and all there are, of the folder and then of the model.
 [[nodiscard]] Packed pack(const std::string& path,
                           const std::function<void(Bytes, Bytes)>& progress);
 

@@ -43,6 +43,21 @@ std::string speed_of(const ProgressView& view) {
   return out;
 }
 
+std::string time_of(const ProgressView& view) {
+  std::string out = "  " + age_text(whole_ms(view.elapsed));
+  if (view.done == 0 || view.done >= view.total) return out;
+  const auto left_ms =
+      static_cast<std::int64_t>(static_cast<unsigned __int128>(whole_ms(view.elapsed)) *
+                                (view.total - view.done) / view.done);
+  return out + fmt::format("  {} left", age_text(left_ms));
+}
+
+std::string tail_of(const ProgressView& view, std::uint64_t percent) {
+  if (view.amount == Amount::Work) return fmt::format("  {:>3}%{}", percent, time_of(view));
+  return fmt::format("  {:>3}%  {} of {}{}", percent, bytes_text(view.done), bytes_text(view.total),
+                     speed_of(view));
+}
+
 }  // namespace
 
 std::string render_progress(const ProgressView& view, const Page& page) {
@@ -51,8 +66,7 @@ std::string render_progress(const ProgressView& view, const Page& page) {
           ? 100
           : static_cast<std::uint64_t>(
                 static_cast<unsigned __int128>(std::min(view.done, view.total)) * 100 / view.total);
-  const std::string tail = fmt::format("  {:>3}%  {} of {}{}", percent, bytes_text(view.done),
-                                       bytes_text(view.total), speed_of(view));
+  const std::string tail = tail_of(view, percent);
   const int columns = page.columns == 0 ? kColumnsUnknown : page.columns;
   const int room = columns - 1 - static_cast<int>(columns_of(view.label) + columns_of(tail)) - 2;
   if (room < kBarMin)
@@ -75,11 +89,11 @@ bool Progress::is_due() {
   return true;
 }
 
-void Progress::update(std::uint64_t done, std::uint64_t total) {
+void Progress::update(std::uint64_t done, std::uint64_t total, Amount amount) {
   if (!is_due()) return;
   const Page page{.columns = surface_.terminal.columns,
                   .has_unicode = surface_.terminal.has_unicode};
-  const ProgressView view{label_, done, total, elapsed()};
+  const ProgressView view{label_, done, total, elapsed(), amount};
   surface_.write("\r" + render_progress(view, page) + "\x1b[K");
 }
 

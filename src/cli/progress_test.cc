@@ -15,6 +15,14 @@ TEST(Progress, SaysHowMuchHowFastAndHowLong) {
   EXPECT_EQ(render_progress(view, {.columns = 40}), "uploading   50%  128 MiB of 256 MiB...");
 }
 
+TEST(Progress, OfWorkSaysHowFarAndHowLong) {
+  const ProgressView view{"replaying: knative", 250, 1000, 4s, Amount::Work};
+  EXPECT_EQ(render_progress(view, {.columns = 70}),
+            "replaying: knative  #######----------------------   25%  4s  12s left");
+  EXPECT_EQ(render_progress({"replaying", 0, 1000, 4s, Amount::Work}, {.columns = 60}),
+            "replaying  ------------------------------    0%  4s");
+}
+
 TEST(Progress, OfNothingIsComplete) {
   EXPECT_EQ(render_progress({"reading", 0, 0, 2s}, {.columns = 60}),
             "reading  ------------------------------  100%  0 B of 0 B");

@@ -29,7 +29,8 @@ std::string_view line_of(std::string_view source, std::uint32_t number) {
 // "kelvin.yaml:3:7: error: ..." and below it the line with a mark under the column.
 std::string render_fault(const Fault& fault, std::string_view source, const Page& page) {
   std::string place = printable(fault.file);
-  if (fault.line > 0) place += fmt::format(":{}:{}", fault.line, fault.column);
+  if (fault.line > 0) place += fmt::format(":{}", fault.line);
+  if (fault.column > 0) place += fmt::format(":{}", fault.column);
   std::string out = toned(place, Tone::Strong, page) + ": " + toned("error", Tone::Bad, page) +
                     ": " + printable(fault.message) + "\n";
   const std::string_view line = fault.line > 0 ? line_of(source, fault.line) : std::string_view();

@@ -84,6 +84,7 @@ void add_keeper(Cli& cli);
 void add_keys(Cli& cli);
 void add_logs(Cli& cli);
 void add_park(Cli& cli);
+void add_plan(Cli& cli);
 void add_ps(Cli& cli);
 void add_rollback(Cli& cli);
 void add_scale(Cli& cli);

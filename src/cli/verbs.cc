@@ -20,6 +20,7 @@ void add_client_verbs(Cli& cli) {
   add_traffic(cli);
   add_usage(cli);
   add_bill(cli);
+  add_plan(cli);
   add_keys(cli);
   add_version(cli);
   add_completion(cli);

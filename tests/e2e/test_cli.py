@@ -18,7 +18,7 @@ def test_version_and_help_need_no_server(shared_serve):
     assert shared_serve.json("version")["version"]
     help_text = shared_serve.cli("--help").stdout
     for verb in ("serve", "deploy", "apps", "describe", "ps", "call", "logs", "explain", "park", "wake", "scale", "traffic",
-                 "rollback", "delete", "keys", "usage", "bill", "version", "completion"):
+                 "rollback", "delete", "keys", "usage", "bill", "plan", "version", "completion"):
         assert verb in help_text
         assert "kelvin " + verb in shared_serve.cli(verb, "--help").stdout
 
