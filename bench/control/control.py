@@ -8,11 +8,10 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from measuring import REPOSITORY, progress, progress_done, row
+from measuring import REPOSITORY, build, progress, progress_done, row
 
 PARTS = ("starts", "steps", "instructions", "idle", "places")
 TOOLS = REPOSITORY / "build" / "release" / "bench" / "control"
@@ -25,16 +24,6 @@ PLACE_US_MAX = 1000
 NODES_TO_PLACE_ON = 1000
 IDLE_APPS = (10, 1000, 10000, 100000)
 TICK = "Tick: nothing due"
-
-
-def install():
-    subprocess.run([REPOSITORY / "tools" / "setup", REPOSITORY / "bench" / "gateway" / "packages.txt"], check=True)
-    if not (REPOSITORY / "build" / "release" / "build.ninja").exists():
-        subprocess.run(["cmake", "--preset", "release"], cwd=REPOSITORY, stdout=subprocess.DEVNULL, check=True)
-    built = subprocess.run(["cmake", "--build", "--preset", "release", "--target", "control_bench_tools"], cwd=REPOSITORY,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if built.returncode != 0:
-        sys.exit(f"bench: the programs do not build:\n{built.stdout[-3000:]}")
 
 
 def run(*command):
@@ -136,7 +125,7 @@ def places(is_quick):
 
 
 def measure(is_quick=False, parts=PARTS):
-    install()
+    build("control_bench_tools", REPOSITORY / "bench" / "gateway" / "packages.txt")
     os.environ.setdefault("LC_ALL", "C")
     rows = []
     try:

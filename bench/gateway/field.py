@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measuring import REPOSITORY
+from measuring import REPOSITORY, build
 from peers import Envoy, Haproxy, Nginx, descriptors
 from serving import Serve, find_binary, wait_until
 
@@ -22,22 +22,9 @@ TOOLS = REPOSITORY / "build" / "release" / "bench" / "gateway"
 CONCURRENCY_MAX = 10000
 
 
-def build_tools():
-    """A fraction of a second when they are built already."""
-    environment = {**os.environ, "CMAKE_COLOR_DIAGNOSTICS": "OFF"}
-    if not (REPOSITORY / "build" / "release" / "build.ninja").exists():
-        subprocess.run(["cmake", "--preset", "release"], cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL, check=True)
-    built = subprocess.run(["cmake", "--build", "--preset", "release", "--target", "gateway_bench_tools"], cwd=REPOSITORY, env=environment,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if built.returncode != 0:
-        sys.exit(f"bench: the load tools do not build:\n{built.stdout[-3000:]}")
-
-
 def install():
     """Everything that only this bench needs."""
-    here = Path(__file__).resolve().parent
-    subprocess.run([REPOSITORY / "tools" / "setup", here / "packages.txt"], check=True)
-    build_tools()
+    build("gateway_bench_tools", Path(__file__).resolve().parent / "packages.txt")
     raise_descriptor_limit()
 
 

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "plan/optimum.h"
+#include "plan/policies.h"
 #include "plan/readers/readers.h"
 #include "plan/replay.h"
 #include "plan/rivals.h"
@@ -108,14 +109,7 @@ void print_rivals(const plan::Trace& trace, const plan::Terms& terms) {
   optimum.accelerator_s[static_cast<std::size_t>(plan::Spending::Busy)] = found.cost();
   optimum.cold_starts = found.starts;
   print(optimum);
-  for (const Duration idle :
-       {Duration(0s), Duration(5s), Duration(60s), Duration(300s), Duration(600s)})
-    print(plan::fixed_idle(trace, terms, idle));
-  print(plan::knative(trace, terms));
-  print(plan::ray_serve(trace, terms, 0));
-  print(plan::ray_serve(trace, terms, 1));
-  print(plan::queue_delay(trace, terms));
-  print(plan::reserved(trace, terms));
+  for (const plan::Policy& policy : plan::policies({})) print(policy.replay(trace, terms, {}));
 }
 
 void print_kelvin(const plan::Trace& trace, plan::Terms terms, const Setting& setting) {

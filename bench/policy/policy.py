@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from measuring import REPOSITORY, progress, progress_done, row
+from measuring import REPOSITORY, build, progress, progress_done, row
 
 TOOL = REPOSITORY / "build" / "release" / "bench" / "policy" / "policy"
 STARTS_S = (2, 10, 30)
@@ -50,16 +50,6 @@ OTHERS_FROM_URGENCY = 5
 # Of the reference rule's J, with replicas that resume in 2 s in place of starts of 30 s.
 PARKED_START_S, PARKED_RESUME_MS = 30, 2000
 PARKED_R1_MAX = {1: 0.85, 5: 0.75, 20: 0.70, 100: 0.66}
-
-
-def install():
-    subprocess.run([REPOSITORY / "tools" / "setup"], check=True)
-    if not (REPOSITORY / "build" / "release" / "build.ninja").exists():
-        subprocess.run(["cmake", "--preset", "release"], cwd=REPOSITORY, stdout=subprocess.DEVNULL, check=True)
-    built = subprocess.run(["cmake", "--build", "--preset", "release", "--target", "policy_bench_tools"], cwd=REPOSITORY,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if built.returncode != 0:
-        sys.exit(f"bench: the program does not build:\n{built.stdout[-3000:]}")
 
 
 def traces_folder(parts):
@@ -174,7 +164,7 @@ def table(rows):
 
 def measure(is_quick=False, parts=PARTS):
     folder = traces_folder(parts)
-    install()
+    build("policy_bench_tools")
     jobs = [Job(part, start_s, seed) for part in PARTS if part in parts for start_s in STARTS_S
             for seed in (SOURCES[part].seeds[:1] if is_quick else SOURCES[part].seeds)]
     try:

@@ -2,9 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <map>
+
+#include "os/files.h"
 
 namespace kelvin::cli {
 namespace {
@@ -12,18 +13,15 @@ namespace {
 // A data folder and an environment of one's own.
 class AddressTest : public ::testing::Test {
  protected:
-  AddressTest() {
-    data_ = (std::filesystem::temp_directory_path() / "kelvin-address-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(data_.data()), nullptr);
-    variables_ = {{"HOME", "/users/ada"}, {"KELVIN_DATA", data_}};
-  }
-  ~AddressTest() override { std::filesystem::remove_all(data_); }
+  const os::TempDir made_ = os::TempDir::create("kelvin-address").value();
+  const std::string& data_ = made_.path();
+
+  AddressTest() { variables_ = {{"HOME", "/users/ada"}, {"KELVIN_DATA", data_}}; }
 
   void write(const std::string& name, const std::string& text) {
     std::ofstream(data_ + "/" + name) << text;
   }
 
-  std::string data_;
   std::map<std::string, std::string> variables_;
   Variables look_up_ = [this](const std::string& name) {
     const auto it = variables_.find(name);

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "cli/golden_file.h"
+#include "os/files.h"
 
 namespace kelvin::cli {
 namespace {
@@ -22,13 +23,13 @@ std::string script_for(const std::string& shell) {
 // A folder with the script and a `kelvin` that knows two apps.
 class CompletionTest : public ::testing::Test {
  protected:
+  const os::TempDir made_ = os::TempDir::create("kelvin-completion").value();
+  const std::string& folder_ = made_.path();
+
   CompletionTest() {
-    folder_ = (std::filesystem::temp_directory_path() / "kelvin-completion-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
     std::ofstream(folder_ + "/kelvin") << "#!/bin/sh\nprintf 'gemma\\nwhisper\\n'\n";
     std::filesystem::permissions(folder_ + "/kelvin", std::filesystem::perms::owner_all);
   }
-  ~CompletionTest() override { std::filesystem::remove_all(folder_); }
 
   std::string write_script(const std::string& shell) {
     const std::string path = folder_ + "/completion." + shell;
@@ -52,8 +53,6 @@ class CompletionTest : public ::testing::Test {
     if (out.ends_with('\n')) out.pop_back();
     return out;
   }
-
-  std::string folder_;
 };
 
 TEST_F(CompletionTest, ScriptsAreGoodSyntax) {

@@ -6,6 +6,7 @@
 #include "cli/cli_run.h"
 #include "cli/golden_file.h"
 #include "cli/server_double.h"
+#include "os/files.h"
 #include "os/hash.h"
 
 namespace kelvin::cli {
@@ -15,9 +16,10 @@ namespace fs = std::filesystem;
 
 class DeployTest : public ::testing::Test {
  protected:
+  const os::TempDir made_ = os::TempDir::create("kelvin-deploy").value();
+  const std::string& folder_ = made_.path();
+
   DeployTest() {
-    folder_ = (fs::temp_directory_path() / "kelvin-deploy-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
     run_.variables = {
         {"HOME", folder_}, {"KELVIN_SERVER", server_.url()}, {"KELVIN_TOKEN", "kv_key"}};
     write("kelvin.yaml", kYaml);
@@ -26,7 +28,6 @@ class DeployTest : public ::testing::Test {
     fs::permissions(folder_ + "/run.sh", fs::perms::owner_all);
     server_.script("POST /api/v1/deploy", {{.body = deployed("cold", false)}});
   }
-  ~DeployTest() override { fs::remove_all(folder_); }
 
   void write(const std::string& name, const std::string& text) {
     std::ofstream(folder_ + "/" + name) << text;
@@ -71,7 +72,6 @@ class DeployTest : public ::testing::Test {
       "name: gemma\ncommand: [./run.sh, \"{model}\"]\nmodel: ./model.gguf\n";
   ServerDouble server_;
   CliRun run_;
-  std::string folder_;
 };
 
 TEST_F(DeployTest, SendsOnlyWhatTheServerLacks) {

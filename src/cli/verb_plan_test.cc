@@ -1,12 +1,12 @@
 // `kelvin plan` on small made-up traces, held by golden files.
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "cli/cli_run.h"
 #include "cli/golden_file.h"
+#include "os/files.h"
 
 namespace kelvin::cli {
 namespace {
@@ -25,9 +25,10 @@ std::string traffic() {
 
 class PlanTest : public ::testing::Test {
  protected:
+  const os::TempDir made_ = os::TempDir::create("kelvin-plan").value();
+  const std::string& folder_ = made_.path();
+
   PlanTest() {
-    folder_ = (std::filesystem::temp_directory_path() / "kelvin-plan-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
     write("trace.csv", traffic());
     write("bad.csv", "app,func,end_timestamp,duration\na,b,4,5\na,b,five,1\n");
     write("kelvin.yaml",
@@ -35,7 +36,6 @@ class PlanTest : public ::testing::Test {
           "never\n");
     write("bad.yaml", "name: shop\ncommand: [run]\nscale: {maxx: 4}\n");
   }
-  ~PlanTest() override { std::filesystem::remove_all(folder_); }
 
   void write(const std::string& name, const std::string& text) {
     std::ofstream(folder_ + "/" + name, std::ios::binary) << text;
@@ -56,7 +56,6 @@ class PlanTest : public ::testing::Test {
     return text;
   }
 
-  std::string folder_;
   CliRun run_;
 };
 

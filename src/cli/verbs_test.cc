@@ -1,12 +1,12 @@
 // Every verb against the server double, held by golden files: tables, narrow and coloured terminals, JSON, refusals.
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 
 #include "cli/cli_run.h"
 #include "cli/golden_file.h"
 #include "cli/server_double.h"
+#include "os/files.h"
 
 namespace kelvin::cli {
 namespace {
@@ -98,16 +98,16 @@ ScriptedAnswer refusal(const Problem& problem) {
 
 class VerbsTest : public ::testing::Test {
  protected:
+  const os::TempDir made_ = os::TempDir::create("kelvin-verbs").value();
+  const std::string& folder_ = made_.path();
+
   VerbsTest() {
-    folder_ = (std::filesystem::temp_directory_path() / "kelvin-verbs-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
     run_.variables = {{"HOME", folder_},
                       {"KELVIN_SERVER", server_.url()},
                       {"KELVIN_TOKEN", "kv_12345678_secret"}};
     script_readers();
     script_writers();
   }
-  ~VerbsTest() override { std::filesystem::remove_all(folder_); }
 
   void script_readers() {
     using std::string;
@@ -179,7 +179,6 @@ class VerbsTest : public ::testing::Test {
 
   ServerDouble server_;
   CliRun run_;
-  std::string folder_;
 };
 
 TEST_F(VerbsTest, Apps) {

@@ -20,8 +20,10 @@ namespace {
 
 using model::State;
 
+// The first moment of the trace. To control the beginning of time means "never".
+constexpr Instant kBegin = Instant{} + 1h;
 constexpr Duration kReportEvery = 1s;  // as the gateway does
-constexpr std::uint32_t kReplicasMax = 1U << 16U;
+constexpr Duration kAskAgainMin = 1s;  // where a refusal names no time
 constexpr std::size_t kProgressEvery = 4096;
 constexpr auto kEndless = Duration(1'000'000h);
 
@@ -48,7 +50,7 @@ struct AppState {
   std::uint32_t waiting = 0;
 };
 
-enum class Kind : std::uint8_t { Ready, RequestEnds };
+enum class Kind : std::uint8_t { Ready, RequestEnds, AsksAgain };
 
 struct Coming {
   Instant at;
@@ -56,6 +58,7 @@ struct Coming {
   Kind kind = Kind::Ready;
   std::uint32_t slot = 0;
   ReplicaId replica;
+  std::size_t arrival = 0;  // of who asks again
   bool operator>(const Coming& other) const {
     return at != other.at ? at > other.at : order > other.order;
   }
@@ -68,24 +71,26 @@ class Replay {
         terms_(terms),
         options_(options),
         outcome_(outcome_of("kelvin", trace)),
-        world_(control::make_world({.slots_max = kReplicasMax})),
         apps_(trace.apps.size() + 1),
-        places_(kReplicasMax) {}
+        places_(places_needed()),
+        world_(control::make_world({.slots_max = static_cast<std::uint32_t>(places_.size())})) {}
 
   Outcome run() {
     open();
-    while (advance()) {
-      if (options_.progress && next_arrival_ % kProgressEvery == 0)
-        options_.progress(next_arrival_);
-    }
+    while (advance()) continue;
     return std::move(outcome_);
   }
 
  private:
   // --- the course of it --------------------------------------------------------------------------
 
+  std::size_t places_needed() const {
+    const std::uint64_t wanted = std::uint64_t{trace_.apps.size()} * terms_.replicas_max;
+    return std::clamp<std::uint64_t>(wanted, 1, options_.replicas_max);
+  }
+
   void open() {
-    const std::uint32_t accelerators = kReplicasMax;
+    const auto accelerators = static_cast<std::uint32_t>(places_.size());
     post(model::NodeChanged{{.id = {1},
                              .name = "everything",
                              .memory = {},
@@ -116,7 +121,7 @@ class Replay {
   // Whatever is first: something that comes, an arrival, a report, or what control wants to be woken for.
   bool advance() {
     const Instant arrival = next_arrival_ < trace_.arrivals.size()
-                                ? Instant{} + trace_.arrivals[next_arrival_].at
+                                ? kBegin + trace_.arrivals[next_arrival_].at
                                 : Instant::never();
     const Instant coming = coming_.empty() ? Instant::never() : coming_.top().at;
     const Instant report = working_.empty() ? Instant::never() : next_report_;
@@ -143,8 +148,9 @@ class Replay {
   void come() {
     const Coming what = coming_.top();
     coming_.pop();
-    Place& place = places_[what.slot];
+    if (what.kind == Kind::AsksAgain) return ask(what.arrival);
     if (what.kind == Kind::RequestEnds) return end_request(what.slot);
+    Place& place = places_[what.slot];
     const bool is_coming = place.state == State::Starting || place.state == State::Resuming;
     if (place.replica != what.replica || !is_coming) return;
     become(place, State::Ready);
@@ -156,17 +162,24 @@ class Replay {
                   .order = ++orders_,
                   .kind = kind,
                   .slot = slot,
-                  .replica = places_[slot].replica});
+                  .replica = places_[slot].replica,
+                  .arrival = 0});
   }
 
   // --- the gateway -------------------------------------------------------------------------------
 
+  AppId app_of(std::size_t arrival) const { return {trace_.arrivals[arrival].app + 1ULL}; }
+
   void arrive(std::size_t index) {
-    const AppId id{trace_.arrivals[index].app + 1ULL};
-    AppState& app = apps_[id.value];
+    if (options_.progress && next_arrival_ % kProgressEvery == 0) options_.progress(next_arrival_);
+    AppState& app = apps_[app_of(index).value];
     if (app.waiting == 0 && take_any(app, index)) return;
     app.waiting += 1;
-    post(model::Demand{.request = {index + 1}, .app = id, .arrived = now_});
+    ask(index);
+  }
+
+  void ask(std::size_t index) {
+    post(model::Demand{.request = {index + 1}, .app = app_of(index), .arrived = now_});
   }
 
   bool take_any(const AppState& app, std::size_t index) {
@@ -191,7 +204,7 @@ class Replay {
     if (place.in_flight == 0) changes_work(place, Spending::Idle);
     place.in_flight += 1;
     place.answered += 1;
-    outcome_.waited(index, trace_.arrivals[index].at, now_ - Instant{});
+    outcome_.waited(index, trace_.arrivals[index].at, now_ - kBegin);
     plan(trace_.arrivals[index].service, Kind::RequestEnds, slot);
   }
 
@@ -325,8 +338,12 @@ class Replay {
     serve(order.replica.slot, order.request.value - 1);
   }
   void carry_out(const model::RefuseRequest& order) {
-    // Nobody is refused by these terms: there is no limit on waiting, and no start fails.
-    KELVIN_CHECK(order.refusal.status == 0);
+    coming_.push({.at = now_ + std::max<Duration>(order.refusal.retry_after, kAskAgainMin),
+                  .order = ++orders_,
+                  .kind = Kind::AsksAgain,
+                  .slot = 0,
+                  .replica = {},
+                  .arrival = order.request.value - 1});
   }
   void carry_out(const model::AskBusy&) { report_work(); }
   void carry_out(const model::TellProgress&) {}
@@ -358,7 +375,7 @@ class Replay {
   // What it did until now.
   void changes_work(Place& place, Spending what) {
     const double price = what == Spending::Parked ? terms_.parked_price : 1;
-    outcome_.spend(what, place.since - Instant{}, now_ - Instant{}, price);
+    outcome_.spend(what, place.since - kBegin, now_ - kBegin, price);
     place.since = now_;
   }
 
@@ -366,9 +383,9 @@ class Replay {
   const Terms& terms_;
   const ReplayOptions& options_;
   Outcome outcome_;
-  control::WorldPtr world_;
   std::vector<AppState> apps_;  // by app id
   std::vector<Place> places_;   // by slot
+  control::WorldPtr world_;
   std::unordered_map<ReplicaId, std::uint32_t, decltype([](ReplicaId id) { return id.value; })>
       slots_;                           // of live replicas
   std::vector<std::uint32_t> working_;  // slots with work since the last report
@@ -381,7 +398,7 @@ class Replay {
   bool is_posting_ = false;
   std::vector<route::ReplicaLoad> loads_;
   Random random_;
-  Instant now_;
+  Instant now_ = kBegin;
 };
 
 }  // namespace

@@ -7,7 +7,8 @@
 // for the time that the trace says, however full its replica is.
 //
 // Each app has a workspace of its own, so that the limit on a workspace's starts does not make strangers wait for
-// each other. Memory: about 40 bytes per arrival and 3 KiB per app.
+// each other. Where the platform holds as many replicas as it may, an app that has none is refused; its request asks
+// again when it was told to, as a client that heeds Retry-After does, and has waited all the while.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +21,8 @@
 namespace kelvin::plan {
 
 struct ReplayOptions {
-  std::uint32_t urgency_milli = 20'000;  // lambda in thousandths
+  std::uint32_t urgency_milli = 20'000;    // lambda in thousandths
+  std::uint32_t replicas_max = 1U << 16U;  // of all apps together, parked ones too; at least 1
   // Called now and then with the number of arrivals so far; may be empty.
   std::function<void(std::size_t)> progress;
 };

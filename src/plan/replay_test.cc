@@ -24,6 +24,12 @@ TEST(ReplayTest, OneRequestPaysItsStartItsWorkAndTheIdleTail) {
   EXPECT_DOUBLE_EQ(outcome.spent(Spending::Parked), 0);
 }
 
+TEST(ReplayTest, AStartAtTheFirstMomentIsMeasuredLikeAnyOther) {
+  const Outcome outcome = replay(trace_of({{.at = 0s, .service = 1s}}), {.slots = 8, .cold = 3s},
+                                 {.urgency_milli = 1'000});
+  EXPECT_NEAR(outcome.spent(Spending::Idle), 6, 0.1);
+}
+
 TEST(ReplayTest, ALongSilenceFindsTheReplicaParked) {
   const Terms terms{.slots = 8, .cold = 30s, .parked = 2s};
   const Outcome outcome =
@@ -52,6 +58,20 @@ TEST(ReplayTest, AppsDoNotShareReplicasAndNobodyIsForgotten) {
   EXPECT_EQ(outcome.waits.size(), 300u);
   EXPECT_EQ(outcome.cold_starts, 3u);
   EXPECT_NEAR(outcome.spent(Spending::Busy), 600, 1e-6);
+}
+
+TEST(ReplayTest, WhereThePlatformIsFullAnAppWaitsUntilAnotherHasGoneCold) {
+  const Trace trace = trace_of({{.at = 0s, .app = 0, .service = 1s},
+                                {.at = 0s, .app = 1, .service = 1s},
+                                {.at = 0s, .app = 2, .service = 1s}},
+                               3);
+  const Outcome outcome =
+      replay(trace, {.slots = 1, .cold = 2s}, {.urgency_milli = 1'000, .replicas_max = 2});
+  EXPECT_EQ(outcome.cold_starts, 3u);
+  EXPECT_EQ(outcome.waits[0], 2s);
+  EXPECT_EQ(outcome.waits[1], 2s);
+  EXPECT_GT(outcome.waits[2], 5s) << "2 s until ready, 1 s of work and the idle time of another";
+  EXPECT_LT(outcome.waits[2], 30s);
 }
 
 TEST(ReplayTest, TheSameTraceGivesTheSameOutcome) {
