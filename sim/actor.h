@@ -4,6 +4,7 @@
 // steps of other actors run. That is how races between loops and the control thread are explored on one thread.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <utility>
@@ -41,7 +42,7 @@ class Actor {
     is_awake_ = true;
     const Duration gap =
         ground_.one_in(200) ? ground_.between(0us, 3ms) : ground_.between(0us, 20us);
-    ground_.timeline.at(ground_.now() + gap, life_, [this] {
+    ground_.timeline.at(std::max(ground_.now() + gap, ground_.stalled_until), life_, [this] {
       is_awake_ = false;
       const std::function<void()> step = std::move(steps_.front());
       steps_.pop_front();

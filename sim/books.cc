@@ -40,60 +40,71 @@ void check_row(const model::Usage& row) {
   const Duration length = row.span.to - row.span.from;
   const bool is_sound = length > Duration{} && length <= 10s && row.busy_ms >= 0 &&
                         row.busy_ms <= row.total_ms && row.total_ms <= whole_ms(length) + 2;
-  if (!is_sound) violate(name_of(row) + " is not sound");
+  if (!is_sound) violate(Checker::Ledger, name_of(row) + " is not sound");
 }
 
-void check_entries(const model::Usage& row, const std::vector<model::LedgerEntry>& entries) {
+}  // namespace
+
+// What the row says again, from the row alone: the ledger can be replayed.
+void Books::check_entries(const model::Usage& row,
+                          const std::vector<model::LedgerEntry>& entries) const {
+  std::vector<model::LedgerEntry> replayed;
+  meter::append_postings(plan_, row, replayed);
+  const bool is_same = std::equal(entries.begin(), entries.end(), replayed.begin(), replayed.end(),
+                                  [](const model::LedgerEntry& a, const model::LedgerEntry& b) {
+                                    return a.replica == b.replica && a.sequence == b.sequence &&
+                                           a.account == b.account && a.workspace == b.workspace &&
+                                           a.app == b.app && a.amount == b.amount;
+                                  });
+  if (!is_same)
+    violate(Checker::Ledger,
+            "the ledger entries of " + name_of(row) + " are not those of its price");
   Money sum;
   Money owed;
   for (const model::LedgerEntry& entry : entries) {
     sum = sum + entry.amount;
     if (entry.account == model::Account::WorkspaceReceivable) owed = owed + entry.amount;
   }
-  if (sum != Money{}) violate("the ledger entries of " + name_of(row) + " do not sum to zero");
-  if (owed != meter::price_of(meter::active_plan(), row)) {
-    violate("the ledger entries of " + name_of(row) + " are not its price");
-  }
+  if (sum != Money{})
+    violate(Checker::Ledger, "the ledger entries of " + name_of(row) + " do not sum to zero");
+  if (owed != meter::price_of(plan_, row))
+    violate(Checker::Ledger, "the ledger entries of " + name_of(row) + " are not its price");
 }
-
-}  // namespace
 
 void Books::append(const model::UsageBatch& batch) {
   std::set<RowKey> fresh;
   for (const model::Usage& row : batch.rows) {
-    const RowKey key{row.replica, row.sequence};
-    const auto [it, is_fresh] = rows_.emplace(key, row);
-    if (is_fresh) {
-      check_row(row);
-      const auto next = std::next(it);
-      if (it != rows_.begin() && std::prev(it)->first.first == row.replica) {
-        if (std::prev(it)->second.span.to > row.span.from)
-          violate(name_of(row) + " overlaps the one before");
-      }
-      if (next != rows_.end() && next->first.first == row.replica) {
-        if (next->second.span.from < row.span.to) violate(name_of(row) + " overlaps the one after");
-      }
-      fresh.insert(key);
-    } else if (!is_same(it->second, row)) {
-      violate(name_of(row) + " was stored before with other content");
+    std::vector<Booked>& rows = rows_[row.replica];
+    if (row.sequence < rows.size()) {
+      if (!is_same(rows[row.sequence].row, row))
+        violate(Checker::Ledger, name_of(row) + " was stored before with other content");
+      continue;
     }
+    check_row(row);
+    if (row.sequence > rows.size())
+      violate(Checker::Ledger, name_of(row) + " does not follow the one before");
+    if (!rows.empty() && rows.back().row.span.to > row.span.from)
+      violate(Checker::Ledger, name_of(row) + " overlaps the one before");
+    rows.push_back({.row = row});
+    ++stored_;
+    fresh.insert({row.replica, row.sequence});
   }
   for (const model::LedgerEntry& entry : batch.entries) {
-    const RowKey key{entry.replica, entry.sequence};
-    if (rows_.find(key) == rows_.end()) violate("a ledger entry derives from no usage row");
-    if (fresh.count(key) > 0) entries_[key].push_back(entry);
+    const auto rows = rows_.find(entry.replica);
+    if (rows == rows_.end() || entry.sequence >= rows->second.size())
+      violate(Checker::Ledger, "a ledger entry derives from no usage row");
+    if (fresh.contains({entry.replica, entry.sequence}))
+      rows->second[entry.sequence].entries.push_back(entry);
   }
-  for (const RowKey& key : fresh) {
-    const auto found = entries_.find(key);
-    check_entries(rows_.at(key),
-                  found == entries_.end() ? std::vector<model::LedgerEntry>{} : found->second);
+  for (const auto& [replica, sequence] : fresh) {
+    const Booked& booked = rows_.at(replica)[sequence];
+    check_entries(booked.row, booked.entries);
   }
 }
 
 std::uint64_t Books::next_sequence(ReplicaId replica) const {
-  auto it = rows_.upper_bound({replica, ~std::uint64_t{0}});
-  if (it == rows_.begin() || std::prev(it)->first.first != replica) return 0;
-  return std::prev(it)->first.second + 1;
+  const auto rows = rows_.find(replica);
+  return rows == rows_.end() ? 0 : rows->second.size();
 }
 
 void Books::disturb_living() {
@@ -105,14 +116,13 @@ void Books::disturb_living() {
 
 void Books::check_rows() const {
   Money sum;
-  for (const auto& [key, row] : rows_) {
-    const auto found = entries_.find(key);
-    check_entries(row, found == entries_.end() ? std::vector<model::LedgerEntry>{} : found->second);
+  for (const auto& [replica, rows] : rows_) {
+    for (const Booked& booked : rows) {
+      check_entries(booked.row, booked.entries);
+      for (const model::LedgerEntry& entry : booked.entries) sum = sum + entry.amount;
+    }
   }
-  for (const auto& [key, entries] : entries_) {
-    for (const model::LedgerEntry& entry : entries) sum = sum + entry.amount;
-  }
-  if (sum != Money{}) violate("the ledger does not sum to zero");
+  if (sum != Money{}) violate(Checker::Ledger, "the ledger does not sum to zero");
 }
 
 void Books::check_against_truth() const {
@@ -123,23 +133,25 @@ void Books::check_replica(ReplicaId replica, const ReplicaTruth& truth) const {
   std::int64_t billed_ms = 0;
   std::int64_t busy_ms = 0;
   bool is_any_billable = false;
-  for (auto it = rows_.lower_bound({replica, 0}); it != rows_.end() && it->first.first == replica;
-       ++it) {
-    busy_ms += it->second.busy_ms;
-    is_any_billable |= it->second.is_billable;
-    if (it->second.is_billable) billed_ms += it->second.busy_ms;
+  const auto rows = rows_.find(replica);
+  for (const Booked& booked : rows == rows_.end() ? std::vector<Booked>{} : rows->second) {
+    busy_ms += booked.row.busy_ms;
+    is_any_billable |= booked.row.is_billable;
+    if (booked.row.is_billable) billed_ms += booked.row.busy_ms;
   }
   const std::int64_t true_ms = whole_ms(united(truth.served));
   const std::string numbers =
       " (stored " + std::to_string(busy_ms) + " ms, served " + std::to_string(true_ms) + " ms)";
   if (billed_ms > true_ms)
-    violate(model::to_text(replica) + " is billed for more than it served" + numbers);
+    violate(Checker::Ledger,
+            model::to_text(replica) + " is billed for more than it served" + numbers);
   if (truth.is_gone && !truth.is_disturbed && busy_ms != true_ms) {
-    violate(model::to_text(replica) + " is not billed for what it served" + numbers);
+    violate(Checker::Ledger,
+            model::to_text(replica) + " is not billed for what it served" + numbers);
   }
   const bool is_failed_start = !truth.was_ready && truth.is_gone && !truth.was_stopped;
   if (is_failed_start && is_any_billable)
-    violate("a failed start is billable: " + model::to_text(replica));
+    violate(Checker::Ledger, "a failed start is billable: " + model::to_text(replica));
 }
 
 }  // namespace kelvin::sim

@@ -31,7 +31,7 @@ class Books {
   void append(const model::UsageBatch& batch);
 
   [[nodiscard]] std::uint64_t next_sequence(ReplicaId replica) const;
-  [[nodiscard]] std::size_t rows() const { return rows_.size(); }
+  [[nodiscard]] std::size_t rows() const { return stored_; }
 
   ReplicaTruth& truth(ReplicaId replica) { return truth_[replica]; }
   // The platform has crashed: what it had not stored yet is lost for the bill.
@@ -45,10 +45,17 @@ class Books {
  private:
   void check_replica(ReplicaId replica, const ReplicaTruth& truth) const;
 
+  void check_entries(const model::Usage& row, const std::vector<model::LedgerEntry>& entries) const;
+
   using RowKey = std::pair<ReplicaId, std::uint64_t>;
+  struct Booked {
+    model::Usage row;
+    std::vector<model::LedgerEntry> entries;
+  };
   Ground& ground_;
-  std::map<RowKey, model::Usage> rows_;
-  std::map<RowKey, std::vector<model::LedgerEntry>> entries_;
+  meter::PricePlan plan_ = meter::active_plan();
+  std::map<ReplicaId, std::vector<Booked>> rows_;  // by sequence, without gaps
+  std::size_t stored_ = 0;
   std::map<ReplicaId, ReplicaTruth> truth_;
 };
 

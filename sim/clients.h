@@ -32,6 +32,7 @@ struct Client {
   Duration deadline = Duration::max();  // of its wait
   bool wants_last = false;              // the replica that served its app last
   std::optional<std::uint64_t> affinity;
+  bool has_patience_begun = false;
   bool is_probe = false;  // sent after the faults to see whether its app has healed
   End end = End::None;
   std::string code;  // of a refusal
@@ -51,9 +52,9 @@ class Clients {
 
   void finish(Client& client, End end, std::string code = {}) {
     if (client.end != End::None)
-      violate("request " + std::to_string(client.number) + " ended twice");
+      violate(Checker::Requests, "request " + std::to_string(client.number) + " ended twice");
     if (end == End::Refused && code.empty())
-      violate("request " + std::to_string(client.number) + " got no reason");
+      violate(Checker::Requests, "request " + std::to_string(client.number) + " got no reason");
     ground_.trace([&] {
       return "request " + std::to_string(client.number) + " ends: " + to_text(end) +
              (code.empty() ? "" : " ") + code;
@@ -67,7 +68,8 @@ class Clients {
 
   void run(Client& client) {
     if (++client.runs > 1)
-      violate("request " + std::to_string(client.number) + " reached a replica twice");
+      violate(Checker::Requests,
+              "request " + std::to_string(client.number) + " reached a replica twice");
   }
 
   void served_by(std::size_t app, ReplicaId replica) { last_[app] = replica; }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "sim/checker.h"
 #include "sim/timeline.h"
 
 namespace kelvin::sim {
@@ -13,15 +14,16 @@ namespace kelvin::sim {
 // A promise is broken. Ends the simulation of this seed.
 class Violation : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  Violation(Checker checker, const std::string& what)
+      : std::runtime_error(what), checker_(checker) {}
+  [[nodiscard]] Checker checker() const { return checker_; }
+
+ private:
+  Checker checker_;
 };
 
-struct Ground {
-  Timeline timeline;
+struct Chance {
   Random random;
-  bool is_traced = false;
-
-  [[nodiscard]] Instant now() const { return timeline.now(); }
 
   Duration between(Duration least, Duration most) {
     return least + Duration(static_cast<std::int64_t>(
@@ -36,6 +38,21 @@ struct Ground {
   std::uint64_t count(std::uint64_t least, std::uint64_t most) {
     return least + random.below(most - least + 1);
   }
+};
+
+struct Ground : Chance {
+  Timeline timeline;
+  bool is_traced = false;
+  Instant stalled_until;  // the platform process gets no processor until then
+  Duration lost{};        // time in which the platform could do nothing: clock jumps and stalls
+  // Since then messages have come in time and the platform could act. What must happen "soon" is counted from here.
+  Instant calm_since;
+
+  [[nodiscard]] Instant now() const { return timeline.now(); }
+  // How long something has been so while all was calm.
+  [[nodiscard]] Duration calm_for(Instant since) const {
+    return now() - std::max(since, calm_since);
+  }
 
   // `make_text` runs only when somebody reads the trace.
   template <class MakeText>
@@ -46,10 +63,12 @@ struct Ground {
   }
 };
 
-[[noreturn]] inline void violate(const std::string& what) { throw Violation(what); }
+[[noreturn]] inline void violate(Checker checker, const std::string& what) {
+  throw Violation(checker, what);
+}
 
-inline void require(bool holds, const char* what) {
-  if (!holds) violate(what);
+inline void require(Checker checker, bool holds, const char* what) {
+  if (!holds) violate(checker, what);
 }
 
 }  // namespace kelvin::sim

@@ -1,6 +1,7 @@
 #include "sim/loop.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/admit/admit.h"
 #include "model/ids.h"
@@ -50,10 +51,8 @@ Loop::Talk* Loop::find(RequestId id) {
 }
 
 const model::Route* Loop::find_route(std::string_view name) const {
-  for (const auto& [id, route] : routes_) {
-    if (route.name == name) return &route;
-  }
-  return nullptr;
+  const auto found = names_.find(name);
+  return found == names_.end() ? nullptr : &routes_.at(found->second);
 }
 
 // --- the way in ---
@@ -81,7 +80,9 @@ void Loop::admit_client(Client& client) {
                    .first->second;
   talk.began = ground_.now();
   if (client.wants_last) talk.wanted = outside_.clients.last_of(client.app);
+  talk.lost_before = ground_.lost;
   talk.revision = route::draw_revision(question.route->shares, client.affinity, ground_.random);
+  check_draw(talk, *question.route);
   ground_.trace([&] {
     return "request " + std::to_string(client.number) + " is " + model::to_text(id) + " for " +
            name;
@@ -90,6 +91,34 @@ void Loop::admit_client(Client& client) {
     actor_.next([this, id] { raise(id); });
   } else {
     actor_.next([this, id] { look(id); });
+  }
+}
+
+// Who has an affinity stays with its revision; the others are split in proportion, as far as chance allows: eight
+// deviations are one in 10^15.
+void Loop::check_draw(const Talk& talk, const model::Route& route) {
+  if (route.shares.empty()) return;
+  Draws& draws = draws_[talk.app];
+  if (draws.shares != route.shares) draws = {.shares = route.shares};
+  if (talk.client->affinity) {
+    const auto [first, is_first] = draws.by_affinity.emplace(*talk.client->affinity, talk.revision);
+    if (first->second != talk.revision)
+      violate(Checker::Routes, "an affinity of " + route.name + " falls on two revisions");
+    return;
+  }
+  ++draws.all;
+  ++draws.drawn[talk.revision];
+  const auto all = static_cast<double>(draws.all);
+  for (const model::RevisionShare& share : draws.shares) {
+    const double part = share.percent / 100.0;
+    const auto drawn = static_cast<double>(draws.drawn[share.revision]);
+    if (std::abs(drawn - all * part) > 8 * std::sqrt(all * part * (1 - part)) + 8) {
+      violate(Checker::Routes, "revision-id " + std::to_string(share.revision.value) + " of " +
+                                   route.name + " has had " +
+                                   std::to_string(draws.drawn[share.revision]) + " of " +
+                                   std::to_string(draws.all) + " requests instead of " +
+                                   std::to_string(share.percent) + " %");
+    }
   }
 }
 
@@ -129,6 +158,9 @@ void Loop::try_next(RequestId id, std::size_t nth) {
     actor_.next([this, id, nth] { try_next(id, nth + 1); });
     return;
   }
+  if (talk->revision && replica.revision != talk->revision)
+    violate(Checker::Routes,
+            model::to_text(id) + " goes to another revision than its share fell on");
   talk->replica = replica;
   lower(*talk);
   actor_.next([this, id] { send(id); });
@@ -190,7 +222,7 @@ void Loop::lower(Talk& talk) {
   if (!talk.is_raised) return;
   talk.is_raised = false;
   if (outside_.shared.waiting[talk.app]-- == 0)
-    violate("more requests have ended waiting than began");
+    violate(Checker::Requests, "more requests have ended waiting than began");
 }
 
 // --- with a slot ---
@@ -307,11 +339,15 @@ void Loop::deliver(model::Effect message, std::function<void()> done) {
 }
 
 void Loop::on_route(const model::Route& route) {
+  const auto named = names_.find(route.name);
   if (route.is_gone) {
     routes_.erase(route.app);
-  } else {
-    routes_[route.app] = route;
+    if (named != names_.end() && named->second == route.app) names_.erase(named);
+    return;
   }
+  // An app that was deleted and deployed again has another id; only the later one is called.
+  names_.insert_or_assign(route.name, route.app);
+  routes_[route.app] = route;
 }
 
 void Loop::on_handover(const model::Handover& handover) {
@@ -325,7 +361,8 @@ void Loop::on_handover(const model::Handover& handover) {
     return;
   }
   if (talk != nullptr)
-    violate(model::to_text(handover.request) + " is handed over but does not wait");
+    violate(Checker::Requests,
+            model::to_text(handover.request) + " is handed over but does not wait");
   // The slot goes back first: control tries the next one as soon as it hears of the refusal.
   actor_.next([this, handover] {
     give_back(handover.replica, AppId{}, [this, handover] {
@@ -339,7 +376,7 @@ void Loop::on_refusal(const model::RefuseRequest& refusal) {
   Talk* talk = find(refusal.request);
   if (talk == nullptr) return;
   if (talk->where != Where::Waiting)
-    violate(model::to_text(refusal.request) + " is refused but does not wait");
+    violate(Checker::Requests, model::to_text(refusal.request) + " is refused but does not wait");
   check_wait(*talk);
   end(refusal.request, End::Refused, refusal.refusal.code);
 }
@@ -348,8 +385,9 @@ void Loop::on_refusal(const model::RefuseRequest& refusal) {
 void Loop::check_wait(const Talk& talk) const {
   constexpr Duration kSlack = 15s;
   const Duration allowed = outside_.scenario.apps[talk.client->app].spec.queue.wait + kSlack;
-  if (ground_.now() - talk.began > allowed)
-    violate(model::to_text(talk.id) + " has waited longer than queue.wait");
+  const Duration lost = ground_.lost - talk.lost_before;
+  if (ground_.now() - talk.began > allowed + lost)
+    violate(Checker::Waiting, model::to_text(talk.id) + " has waited longer than queue.wait");
 }
 
 bool Loop::has_room(const Talk& talk) const {
@@ -367,16 +405,24 @@ bool Loop::has_room(const Talk& talk) const {
   });
 }
 
-void Loop::check_nobody_is_forgotten() {
+void Loop::check_nobody_is_forgotten(const control::World& world) {
   constexpr Duration kForgottenAfter = 8s;
-  for (auto& [id, talk] : talks_) {
-    if (talk.where != Where::Waiting || !has_room(talk)) {
-      talk.room_since.reset();
-    } else if (!talk.room_since) {
-      talk.room_since = ground_.now();
-    } else if (ground_.now() - *talk.room_since > kForgottenAfter) {
-      violate(model::to_text(id) + " waits although a replica has had room for seconds");
+  const auto lasts = [&](bool is_so, std::optional<Instant>& since) {
+    if (!is_so) {
+      since.reset();
+    } else if (!since) {
+      since = ground_.now();
     }
+    return since && ground_.calm_for(*since) > kForgottenAfter;
+  };
+  for (auto& [id, talk] : talks_) {
+    const bool waits = talk.where == Where::Waiting;
+    if (lasts(waits && has_room(talk), talk.room_since)) {
+      violate(Checker::Waiting,
+              model::to_text(id) + " waits although a replica has had room for seconds");
+    }
+    if (lasts(waits && !world.waiting.contains(id), talk.unknown_since))
+      violate(Checker::Requests, model::to_text(id) + " waits and control has forgotten it");
   }
 }
 

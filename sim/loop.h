@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/control/world.h"
 #include "core/route/route.h"
 #include "model/effect.h"
 #include "model/event.h"
@@ -46,8 +47,8 @@ class Loop {
   void leave(Client& client);
   // RouteChanged, Handover, RefuseRequest, CloseConnections, AskBusy. `done` is called when it has been done.
   void deliver(model::Effect message, std::function<void()> done);
-  // A request that waits for seconds beside a free slot has been forgotten.
-  void check_nobody_is_forgotten();
+  // A request that waits for seconds beside a free slot, or unknown to control, has been forgotten.
+  void check_nobody_is_forgotten(const control::World& world);
 
   [[nodiscard]] bool has_idle_connection(ReplicaId replica) const;
   [[nodiscard]] std::size_t talks() const { return talks_.size(); }
@@ -69,7 +70,9 @@ class Loop {
     Instant sent;
     std::uint32_t connects_failed = 0;
     Instant began;
-    std::optional<Instant> room_since;  // a replica of its app has had room while it waits
+    Duration lost_before{};                // see Ground::lost
+    std::optional<Instant> room_since;     // a replica of its app has had room while it waits
+    std::optional<Instant> unknown_since;  // control does not know that it waits
   };
   // Work of this loop on one replica, since the last report.
   struct Busy {
@@ -83,7 +86,16 @@ class Loop {
     std::uint32_t answered = 0;
   };
 
+  // How requests of an app were split since its shares were last changed.
+  struct Draws {
+    std::vector<model::RevisionShare> shares;
+    std::map<RevisionId, std::uint64_t> drawn;
+    std::uint64_t all = 0;
+    std::map<std::uint64_t, RevisionId> by_affinity;
+  };
+
   void admit_client(Client& client);
+  void check_draw(const Talk& talk, const model::Route& route);
   void look(RequestId id);
   void try_next(RequestId id, std::size_t nth);
   void raise(RequestId id);
@@ -119,6 +131,8 @@ class Loop {
   std::uint64_t epoch_;
   std::uint64_t requests_made_ = 0;
   std::map<AppId, model::Route> routes_;
+  std::map<std::string, AppId, std::less<>> names_;
+  std::map<AppId, Draws> draws_;
   std::vector<Client*> arriving_;  // connected, not read yet
   std::map<RequestId, Talk> talks_;
   std::map<ReplicaId, Busy> busy_;

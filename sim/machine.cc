@@ -11,19 +11,14 @@ namespace {
 using model::ExitCause;
 using model::State;
 
-constexpr std::size_t kSlots = 4096;
-
 std::string name_of(ReplicaId replica) { return model::to_text(replica); }
 
 }  // namespace
 
 Machine::Machine(Ground& ground, Books& books, const Scenario& scenario)
-    : ground_(ground),
-      books_(books),
-      scenario_(scenario),
-      slot_memory_(kSlots),
-      slots_(slot_memory_) {
+    : ground_(ground), books_(books), slot_memory_(scenario.slots), slots_(slot_memory_) {
   for (const model::Node& node : scenario.nodes) nodes_.emplace(node.id, node);
+  for (const AppPlan& app : scenario.apps) programs_.emplace(app.spec.name, &app.program);
 }
 
 void Machine::disconnect() {
@@ -34,9 +29,7 @@ void Machine::disconnect() {
 std::vector<model::Event> Machine::look_around() {
   std::vector<model::Event> events;
   for (const auto& [id, node] : nodes_) events.push_back(model::NodeChanged{node});
-  std::vector<ReplicaId> ids;
-  for (const auto& [id, process] : processes_) ids.push_back(id);
-  for (const ReplicaId id : ids) {
+  for (const ReplicaId id : all()) {
     Process& process = *processes_.at(id);
     State state = State::Ready;
     switch (process.stage) {
@@ -73,16 +66,22 @@ std::vector<model::Event> Machine::look_around() {
   return events;
 }
 
+std::vector<ReplicaId> Machine::all() const {
+  std::vector<ReplicaId> ids;
+  ids.reserve(processes_.size());
+  for (const auto& [id, process] : processes_) ids.push_back(id);
+  return ids;
+}
+
 Machine::Process* Machine::find(ReplicaId replica) {
   const auto it = processes_.find(replica);
   return it == processes_.end() ? nullptr : it->second.get();
 }
 
 const Program& Machine::program_of(const Process& process) const {
-  for (const AppPlan& app : scenario_.apps) {
-    if (app.spec.name == process.revision->spec.name) return app.program;
-  }
-  violate("a process of no app");
+  const auto found = programs_.find(process.revision->spec.name);
+  if (found == programs_.end()) violate(Checker::Lives, "a process of no app");
+  return *found->second;
 }
 
 void Machine::later(Process& process, Duration delay, std::function<void(Process&)> action) {
@@ -105,18 +104,22 @@ void Machine::occupy(Process& process) {
     const auto [it, is_free] = in_use_.emplace(
         AcceleratorKey{process.lease.node, {process.lease.kind, index}}, process.id);
     if (!is_free) {
-      violate("leases overlap: " + name_of(process.id) + " is given what " + name_of(it->second) +
-              " holds");
+      violate(Checker::Leases, "leases overlap: " + name_of(process.id) + " is given what " +
+                                   name_of(it->second) + " holds");
     }
   }
 }
 
 void Machine::release(const Process& process) {
-  std::erase_if(in_use_, [&](const auto& entry) { return entry.second == process.id; });
+  for (const std::uint32_t index : process.lease.accelerators) {
+    const auto held = in_use_.find({process.lease.node, {process.lease.kind, index}});
+    if (held != in_use_.end() && held->second == process.id) in_use_.erase(held);
+  }
 }
 
 void Machine::start(const model::StartReplica& order) {
-  if (find(order.replica) != nullptr) violate(name_of(order.replica) + " is started twice");
+  if (find(order.replica) != nullptr)
+    violate(Checker::Lives, name_of(order.replica) + " is started twice");
   auto made = std::make_unique<Process>();
   Process& process = *made;
   process.id = order.replica;
@@ -126,13 +129,15 @@ void Machine::start(const model::StartReplica& order) {
   process.created = ground_.now();
   books_.truth(order.replica);
   const model::Node& node = nodes_.at(order.lease.node);
-  std::uint64_t claimed = order.lease.memory.count;
-  for (const auto& [id, other] : processes_) {
-    if (other->lease.node == node.id) claimed += other->lease.memory.count;
-    if (other->slot == order.slot)
-      violate(name_of(order.replica) + " is given the slot of " + name_of(id));
+  const auto [slot, is_slot_free] = slot_holders_.emplace(order.slot, order.replica);
+  if (!is_slot_free) {
+    violate(Checker::Leases,
+            name_of(order.replica) + " is given the slot of " + name_of(slot->second));
   }
-  if (claimed > node.memory.count) violate("memory of node " + node.name + " is claimed twice");
+  std::uint64_t& claimed = claimed_[node.id];
+  claimed += order.lease.memory.count;
+  if (claimed > node.memory.count)
+    violate(Checker::Leases, "memory of node " + node.name + " is claimed twice");
   processes_.emplace(order.replica, std::move(made));
   occupy(process);
   when_keeper_is_there(order.replica, [this](Process& started) { launch(started); });
@@ -206,10 +211,11 @@ void Machine::park(ReplicaId replica) {
   when_keeper_is_there(replica, [this](Process& process) {
     if (process.stage == Stage::Dying) return;
     if (process.stage != Stage::Ready)
-      violate(name_of(process.id) + " is parked while it is not ready");
+      violate(Checker::Lives, name_of(process.id) + " is parked while it is not ready");
     process.stage = Stage::Freezing;
     later(process, program_of(process).park, [this](Process& freezing) {
-      if (!freezing.exchanges.empty()) violate(name_of(freezing.id) + " is parked with work");
+      if (!freezing.exchanges.empty())
+        violate(Checker::Victims, name_of(freezing.id) + " is parked with work");
       if (!is_healed_ && ground_.one_in(30)) {
         freezing.stage = Stage::Ready;
         emit(model::MoveFailed{freezing.id, State::Parked, "the freezer did not answer"});
@@ -226,7 +232,9 @@ void Machine::resume(ReplicaId replica, const model::Lease& lease) {
   Process* process = find(replica);
   if (process == nullptr || process->stage == Stage::Dying) return;
   if (process->stage != Stage::Frozen)
-    violate(name_of(replica) + " is resumed while it is not parked");
+    violate(Checker::Lives, name_of(replica) + " is resumed while it is not parked");
+  if (lease.node != process->lease.node || lease.memory != process->lease.memory)
+    violate(Checker::Lives, name_of(replica) + " is resumed on another node, or with other memory");
   process->lease = lease;
   occupy(*process);
   process->stage = Stage::Thawing;
@@ -254,7 +262,7 @@ void Machine::stop(const model::StopReplica& order) {
   when_keeper_is_there(order.replica, [this, order](Process& process) {
     if (process.stage == Stage::Dying) return;
     if (!process.exchanges.empty() && order.cause == ExitCause::Stopped) {
-      violate(name_of(process.id) + " is stopped with work: " + order.why);
+      violate(Checker::Victims, name_of(process.id) + " is stopped with work: " + order.why);
     }
     process.stage = Stage::Dying;
     process.ordered_cause = order.cause;
@@ -275,6 +283,8 @@ void Machine::die(Process& process, model::Exit exit) {
   const auto it = processes_.find(id);
   const std::unique_ptr<Process> dead = std::move(it->second);
   processes_.erase(it);
+  slot_holders_.erase(dead->slot);
+  claimed_[dead->lease.node] -= dead->lease.memory.count;
   ReplicaTruth& truth = books_.truth(id);
   truth.is_gone = true;
   truth.gone_at = ground_.now();
@@ -291,10 +301,10 @@ bool Machine::send(ReplicaId replica, std::uint16_t port, Exchange exchange) {
   Process* process = find(replica);
   if (process == nullptr || process->stage == Stage::Dying || process->port != port) return false;
   if (process->stage != Stage::Ready)
-    violate("work is sent to " + name_of(replica) + ", which is not ready");
+    violate(Checker::Lives, "work is sent to " + name_of(replica) + ", which is not ready");
   const std::uint32_t limit = process->revision->spec.scale.concurrency;
   if (process->exchanges.size() >= limit)
-    violate(name_of(replica) + " has more work than it has slots");
+    violate(Checker::Limits, name_of(replica) + " has more work than it has slots");
   const std::uint64_t client = exchange.client;
   if (!process->is_hung) {
     later(*process, exchange.service, [client](Process& serving) {
@@ -336,25 +346,28 @@ void Machine::emit_move(const Process& process, State to) {
   emit(std::move(moved));
 }
 
-Machine::Process* Machine::pick_process(std::function<bool(const Process&)> suits) {
+Machine::Process* Machine::pick_process(Chance& chance,
+                                        const std::function<bool(const Process&)>& suits) {
   std::vector<Process*> suitable;
   for (const auto& [id, process] : processes_) {
     if (suits(*process)) suitable.push_back(process.get());
   }
   if (suitable.empty()) return nullptr;
-  return suitable[ground_.random.below(suitable.size())];
+  return suitable[chance.random.below(suitable.size())];
 }
 
-void Machine::crash_some_process() {
-  Process* process = pick_process([](const Process& one) { return one.stage != Stage::Dying; });
+void Machine::crash_some_process(Chance& chance) {
+  Process* process =
+      pick_process(chance, [](const Process& one) { return one.stage != Stage::Dying; });
   if (process == nullptr) return;
-  const bool is_memory = ground_.one_in(2);
+  const bool is_memory = chance.one_in(2);
   die(*process, {.cause = is_memory ? ExitCause::OutOfMemory : ExitCause::Killed,
                  .code = is_memory ? 9 : 11});
 }
 
-void Machine::hang_some_process() {
-  Process* process = pick_process([](const Process& one) { return one.stage == Stage::Ready; });
+void Machine::hang_some_process(Chance& chance) {
+  Process* process =
+      pick_process(chance, [](const Process& one) { return one.stage == Stage::Ready; });
   if (process == nullptr) return;
   ground_.trace([&] { return name_of(process->id) + " hangs"; });
   process->is_hung = true;
@@ -362,13 +375,13 @@ void Machine::hang_some_process() {
   process->life.renew();
 }
 
-void Machine::lose_some_node() {
+void Machine::lose_some_node(Chance& chance) {
   std::vector<NodeId> up;
   for (const auto& [id, node] : nodes_) {
     if (node.is_up) up.push_back(id);
   }
   if (up.size() <= 2) return;
-  model::Node& node = nodes_.at(up[ground_.random.below(up.size())]);
+  model::Node& node = nodes_.at(up[chance.random.below(up.size())]);
   ground_.trace([&] { return "node " + node.name + " is lost"; });
   node.is_up = false;
   emit(model::NodeChanged{node});

@@ -57,13 +57,18 @@ class Machine {
 
   os::SlotTable& slots() { return slots_; }
   [[nodiscard]] Instant keeper_back() const { return keeper_back_; }
+  [[nodiscard]] Instant last_used(std::uint32_t slot) const {
+    return {slot_memory_[slot].last_used_ns.load()};
+  }
   [[nodiscard]] std::size_t living() const { return processes_.size(); }
+  [[nodiscard]] std::vector<ReplicaId> all() const;
+  [[nodiscard]] bool is_running(ReplicaId replica) const { return processes_.contains(replica); }
   [[nodiscard]] std::size_t accelerators_in_use() const { return in_use_.size(); }
 
   // --- faults ---
-  void crash_some_process();
-  void hang_some_process();
-  void lose_some_node();
+  void crash_some_process(Chance& chance);
+  void hang_some_process(Chance& chance);
+  void lose_some_node(Chance& chance);
   void return_nodes();
   void lose_keeper(Duration away);
   void forget_slots();  // the keeper's memory is gone with the keeper and the platform
@@ -103,17 +108,19 @@ class Machine {
   void break_exchanges(Process& process);
   void emit(model::Event event);
   void emit_move(const Process& process, model::State to);
-  Process* pick_process(std::function<bool(const Process&)> suits);
+  Process* pick_process(Chance& chance, const std::function<bool(const Process&)>& suits);
 
   Ground& ground_;
   Books& books_;
-  const Scenario& scenario_;
   Sink sink_;
   std::vector<os::SlotEntry> slot_memory_;
   os::SlotTable slots_;
   std::map<NodeId, model::Node> nodes_;
   std::map<ReplicaId, std::unique_ptr<Process>> processes_;
   std::map<AcceleratorKey, ReplicaId> in_use_;
+  std::map<std::uint32_t, ReplicaId> slot_holders_;
+  std::map<NodeId, std::uint64_t> claimed_;         // host memory, in bytes
+  std::map<std::string, const Program*> programs_;  // by app
   Instant keeper_back_;
   std::uint16_t next_port_ = 20'000;
   bool repeats_events_ = false;

@@ -61,7 +61,7 @@ std::optional<Arguments> parse(int count, char** words) {
 
 bool run_seed(std::uint64_t seed, const Arguments& arguments) {
   seed_running = seed;
-  kelvin::sim::Simulation simulation(seed, arguments.is_traced);
+  kelvin::sim::Simulation simulation({.seed = seed, .is_traced = arguments.is_traced});
   try {
     simulation.run();
   } catch (const kelvin::sim::Violation& violation) {

@@ -16,7 +16,10 @@ constexpr std::uint64_t kStepsAtOnceMax = 20'000;
 }  // namespace
 
 Platform::Platform(const Outside& outside, std::uint64_t epoch)
-    : outside_(outside), ground_(outside_.ground), control_(ground_) {
+    : outside_(outside),
+      ground_(outside_.ground),
+      control_(ground_),
+      watch_line_(ground_, outside_.machine) {
   world_ = control::make_world({.epoch = epoch,
                                 .first_generation = outside_.machine.slots().generation_max() + 1,
                                 .slots_max = outside_.machine.slots().size(),
@@ -86,7 +89,7 @@ void Platform::take_up(const model::Event& event) {
   steps_at_once_ = ground_.now() > last_step_ + 1ms ? 0 : steps_at_once_ + 1;
   last_step_ = ground_.now();
   if (steps_at_once_ > kStepsAtOnceMax)
-    violate("control is stepped without end, last by " + describe(event));
+    violate(Checker::Core, "control is stepped without end, last by " + describe(event));
   model::Effects effects = control::step(*world_, event, ground_.now());
   watch_.check(*world_, event, effects);
   watch_queue_.check(*world_, event, effects);
@@ -139,16 +142,16 @@ void Platform::on(const model::StartReplica& effect) { outside_.machine.start(ef
 void Platform::on(const model::ParkReplica& effect) {
   for (const auto& loop : loops_) {
     if (loop->has_idle_connection(effect.replica)) {
-      violate(model::to_text(effect.replica) + " is parked while a connection to it is open");
+      violate(Checker::Victims,
+              model::to_text(effect.replica) + " is parked while a connection to it is open");
     }
   }
   outside_.machine.park(effect.replica);
 }
 
 void Platform::on(const model::ResumeReplica& effect) {
-  for (const model::ReplicaView& replica : control::view_replicas(*world_, {})) {
-    if (replica.id == effect.replica) outside_.machine.resume(effect.replica, replica.lease);
-  }
+  const auto found = world_->replicas.find(effect.replica);
+  if (found != world_->replicas.end()) outside_.machine.resume(effect.replica, found->second.lease);
 }
 
 void Platform::on(const model::StopReplica& effect) { outside_.machine.stop(effect); }
@@ -201,7 +204,7 @@ void Platform::on(const model::CloseConnections& effect) {
 }
 
 void Platform::tell_loop(std::size_t loop, model::Effect message, std::function<void()> done) {
-  require(loop < loops_.size(), "a message to a loop that does not exist");
+  require(Checker::Lives, loop < loops_.size(), "a message to a loop that does not exist");
   Instant& last = last_told_[loop];
   last = std::max(last, ground_.now() + message_delay());
   ground_.timeline.at(last, control_.life(),
@@ -210,8 +213,9 @@ void Platform::tell_loop(std::size_t loop, model::Effect message, std::function<
                       });
 }
 
-void Platform::check_nobody_is_forgotten() {
-  for (const auto& loop : loops_) loop->check_nobody_is_forgotten();
+void Platform::check_in_time() {
+  for (const auto& loop : loops_) loop->check_nobody_is_forgotten(*world_);
+  watch_line_.check(*world_);
 }
 
 // --- the store ---

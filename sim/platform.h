@@ -17,6 +17,7 @@
 #include "sim/actor.h"
 #include "sim/books.h"
 #include "sim/clients.h"
+#include "sim/line_watch.h"
 #include "sim/loop.h"
 #include "sim/machine.h"
 #include "sim/queue_watch.h"
@@ -64,7 +65,8 @@ class Platform {
   [[nodiscard]] bool has_stored_everything() const { return batches_.empty(); }
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
   [[nodiscard]] std::uint32_t waiting() const;
-  void check_nobody_is_forgotten();
+  // What must come in time, looked at now and then.
+  void check_in_time();
 
  private:
   // Who posts: events of one producer keep their order, those of different ones do not.
@@ -101,6 +103,7 @@ class Platform {
   control::WorldPtr world_;
   Watch watch_;
   QueueWatch watch_queue_;
+  LineWatch watch_line_;
   Shared shared_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::map<std::uint32_t, Instant> last_arrival_;  // per producer, and per loop for messages to it

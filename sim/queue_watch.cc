@@ -20,6 +20,65 @@ bool is_outcome(const model::Event& event) {
          std::holds_alternative<model::SlotsClosed>(event);
 }
 
+// What may become of a replica for those who wait for a slot of its revision.
+struct Prospects {
+  std::uint32_t ready = 0;
+  std::uint32_t coming = 0;
+  std::uint32_t leased = 0;  // count against `max`
+  bool has_room = false;
+};
+
+Prospects look_ahead(const control::World& world, const control::App& app, RevisionId revision) {
+  Prospects prospects;
+  for (const ReplicaId id : app.replicas) {
+    const control::Replica& replica = world.replicas.at(id);
+    if (replica.revision->id != revision) continue;
+    if (replica.state != State::Parked || replica.lease_turn) ++prospects.leased;
+    switch (replica.state) {
+      case State::Ready:
+        ++prospects.ready;
+        prospects.has_room |=
+            replica.closing == control::Closing::None && replica.free_believed > 0;
+        break;
+      case State::Planned:
+      case State::Fetching:
+      case State::Starting:
+      case State::Loading:
+      case State::Resuming:
+        ++prospects.coming;
+        break;
+      case State::Parking:
+        if (replica.wakes_again) ++prospects.coming;
+        break;
+      case State::Parked:
+        if (replica.lease_turn) ++prospects.coming;
+        break;
+      case State::Stopping:
+        // What its end says decides whether and when the next start is tried.
+        if (replica.stop_cause != model::ExitCause::Stopped) ++prospects.coming;
+        break;
+      case State::Draining:
+      case State::Gone:
+        break;
+    }
+  }
+  return prospects;
+}
+
+// Requests that this revision would serve, in its lane or in those of its replicas.
+std::size_t count_wanting(const control::World& world, const control::App& app,
+                          RevisionId revision) {
+  std::size_t wanting = 0;
+  for (const queue::Lane lane : app.queue.lanes()) {
+    RevisionId serves = lane.revision;
+    if (!serves && app.shares.empty()) serves = app.fallback ? app.fallback : app.active;
+    // Who waits for one replica has that one.
+    const bool has_own = lane.replica && world.replicas.contains(lane.replica);
+    if (serves == revision && !has_own) wanting += app.queue.wanting(lane);
+  }
+  return wanting;
+}
+
 }  // namespace
 
 void QueueWatch::check(const control::World& world, const model::Event& event,
@@ -27,26 +86,29 @@ void QueueWatch::check(const control::World& world, const model::Event& event,
   take_in(event);
   check_starts(effects);
   for (const model::Effect& effect : effects) {
-    if (const auto* handover = std::get_if<model::Handover>(&effect))
-      on_handover(handover->request);
+    if (const auto* handover = std::get_if<model::Handover>(&effect)) on_handover(world, *handover);
     if (const auto* refusal = std::get_if<model::RefuseRequest>(&effect))
       take_out(refusal->request);
     const auto* told = std::get_if<model::TellProgress>(&effect);
     if (told != nullptr && !waiting_.contains(told->request))
-      violate(model::to_text(told->request) + " is told what it waits for, and does not wait");
+      violate(Checker::Requests,
+              model::to_text(told->request) + " is told what it waits for, and does not wait");
+  }
+  if (waiting_.size() != world.waiting.size()) {
+    violate(Checker::Requests, std::to_string(waiting_.size()) +
+                                   " requests wait and control knows " +
+                                   std::to_string(world.waiting.size()));
   }
   // A step that changed nothing cannot have taken away what is coming.
-  if (effects.empty()) return;
-  for (const auto& [app, count] : wanting_) {
-    if (count > 0) check_coming(world, app);
-  }
+  if (!effects.empty()) check_all_coming(world, effects);
 }
 
 void QueueWatch::check_no_start_of(const model::Effects& effects, const std::string& app) {
   for (const model::Effect& effect : effects) {
     const auto* start = std::get_if<model::StartReplica>(&effect);
     if (start != nullptr && start->revision->spec.name == app)
-      violate(app + " is started although only clients of low priority have called it");
+      violate(Checker::Priority,
+              app + " is started although only clients of low priority have called it");
   }
 }
 
@@ -83,7 +145,7 @@ void QueueWatch::take_out(RequestId request) {
   waiting_.erase(found);
   charged_.erase(request);
   if (is_low(demand)) return;
-  --wanting_[demand.app];
+  if (--wanting_[demand.app] == 0) wanting_.erase(demand.app);
   Line& line = lines_[demand.app];
   if (--line.waiting[demand.key] > 0) return;
   line.waiting.erase(demand.key);
@@ -92,30 +154,46 @@ void QueueWatch::take_out(RequestId request) {
   });
 }
 
-void QueueWatch::on_handover(RequestId request) {
-  const auto found = waiting_.find(request);
-  if (found == waiting_.end())
-    violate(model::to_text(request) + " is handed over but did not wait");
+void QueueWatch::on_handover(const control::World& world, const model::Handover& handover) {
+  const auto found = waiting_.find(handover.request);
+  if (found == waiting_.end()) {
+    violate(Checker::Requests,
+            model::to_text(handover.request) + " is handed over but did not wait");
+  }
   const model::Demand demand = found->second;
-  handed_over_.emplace(request, demand);
-  Line& line = lines_[demand.app];
-  const bool has_had_its_turn = charged_.contains(request);
-  if (!is_low(demand) && !line.is_mixed && !has_had_its_turn) {
-    for (const auto& [other, count] : line.waiting) {
-      if (other == demand.key) continue;
-      const bool is_first = demand.key < other;
-      const auto keys = is_first ? std::pair(demand.key, other) : std::pair(other, demand.key);
-      Race& race = line.races[keys];
-      const double own = 1.0 / line.weights[demand.key];
-      const double theirs = 1.0 / line.weights[other];
-      (is_first ? race.one : race.other) += own;
-      if (std::abs(race.one - race.other) > own + theirs + 0.001) {
-        violate("key " + std::to_string(demand.key.value) +
-                " has had more turns than its weight over key " + std::to_string(other.value));
-      }
+  handed_over_.emplace(handover.request, demand);
+  const auto app = world.apps.find(demand.app);
+  if (app != world.apps.end() && demand.revision && !demand.wanted_replica) {
+    const auto& shares = app->second.shares;
+    const bool has_share = std::any_of(shares.begin(), shares.end(), [&](const auto& share) {
+      return share.revision == demand.revision;
+    });
+    if (has_share && handover.replica.revision != demand.revision) {
+      violate(Checker::Routes, model::to_text(handover.request) +
+                                   " is handed over to another revision than its share fell on");
     }
   }
-  take_out(request);
+  if (!is_low(demand) && !lines_[demand.app].is_mixed && !charged_.contains(handover.request))
+    count_turn(demand);
+  take_out(handover.request);
+}
+
+void QueueWatch::count_turn(const model::Demand& demand) {
+  Line& line = lines_[demand.app];
+  for (const auto& [other, count] : line.waiting) {
+    if (other == demand.key) continue;
+    const bool is_first = demand.key < other;
+    const auto keys = is_first ? std::pair(demand.key, other) : std::pair(other, demand.key);
+    Race& race = line.races[keys];
+    const double own = 1.0 / line.weights[demand.key];
+    const double theirs = 1.0 / line.weights[other];
+    (is_first ? race.one : race.other) += own;
+    if (std::abs(race.one - race.other) > own + theirs + 0.001) {
+      violate(Checker::Turns, "key " + std::to_string(demand.key.value) +
+                                  " has had more turns than its weight over key " +
+                                  std::to_string(other.value));
+    }
+  }
 }
 
 void QueueWatch::check_starts(const model::Effects& effects) const {
@@ -129,22 +207,47 @@ void QueueWatch::check_starts(const model::Effects& effects) const {
                                  decision.sentence.find(" asks for it") != std::string::npos;
     if (!is_start || !is_for_requests) continue;
     const auto wanting = wanting_.find(decision.app);
-    if (wanting == wanting_.end() || wanting->second == 0)
-      violate("low priority alone has caused: " + decision.sentence);
+    if (wanting == wanting_.end())
+      violate(Checker::Priority, "low priority alone has caused: " + decision.sentence);
   }
 }
 
-void QueueWatch::check_coming(const control::World& world, AppId app) const {
-  const auto view = control::view_app(world, app);
-  if (!view || view->replicas_coming > 0) return;
-  const std::vector<model::ReplicaView> replicas = control::view_replicas(world, app);
-  const bool is_coming =
-      std::any_of(replicas.begin(), replicas.end(), [](const model::ReplicaView& replica) {
-        return replica.state == State::Ready || replica.state == State::Parking ||
-               replica.state == State::Draining || replica.state == State::Stopping;
-      });
-  if (!is_coming)
-    violate("requests of " + view->revision.spec.name + " wait and nothing is on its way");
+// In a large world only the apps that the step has decided about.
+void QueueWatch::check_all_coming(const control::World& world,
+                                  const model::Effects& effects) const {
+  constexpr std::size_t kFewApps = 8;
+  if (wanting_.size() <= kFewApps) {
+    for (const auto& [app, count] : wanting_) check_coming(world, app);
+    return;
+  }
+  std::set<AppId> touched;
+  for (const model::Effect& effect : effects) {
+    if (const auto* record = std::get_if<model::RecordDecision>(&effect))
+      touched.insert(record->decision.app);
+  }
+  for (const AppId app : touched) {
+    if (wanting_.contains(app)) check_coming(world, app);
+  }
+}
+
+void QueueWatch::check_coming(const control::World& world, AppId id) {
+  const auto found = world.apps.find(id);
+  if (found == world.apps.end() || found->second.is_deleted || world.is_recovering) return;
+  const control::App& app = found->second;
+  std::vector<RevisionId> serving;
+  for (const model::RevisionShare& share : app.shares) serving.push_back(share.revision);
+  if (serving.empty()) serving.push_back(app.fallback ? app.fallback : app.active);
+  for (const RevisionId revision : serving) {
+    if (count_wanting(world, app, revision) == 0) continue;
+    const Prospects prospects = look_ahead(world, app, revision);
+    if (prospects.has_room)
+      violate(Checker::Waiting,
+              "requests of " + app.name + " wait beside a slot that counts as free");
+    const bool is_full = prospects.leased >= app.replicas_max && prospects.leased > 0;
+    if (prospects.coming + prospects.ready == 0 && !is_full) {
+      violate(Checker::Waiting, "requests of " + app.name + " wait and nothing is on its way");
+    }
+  }
 }
 
 }  // namespace kelvin::sim

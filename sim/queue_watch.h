@@ -1,7 +1,9 @@
 // queue_watch: what must hold of those who wait, after every step of control, told from its events and effects alone.
 //
-//   Whoever waits has something coming: a replica on its way, or one that is ready, being parked or on its way out,
-//   whose slots or lease will be free. A request of low priority need not.
+//   Control knows exactly those who wait: nobody is forgotten, nobody waits on after an end.
+//   Whoever waits has something coming: a replica on its way, one that is ready and full, or as many as `max` allows
+//   that are on their way out. Where nothing may be started everybody was refused. A request of low priority need not.
+//   Where the traffic is split a request goes to the revision that its share fell on.
 //   Low priority starts nothing: a start or resume for waiting requests comes only while one of another priority waits.
 //   Only those who wait are told what they wait for.
 //   Keys get turns by weight: as long as two keys of an app wait, their turns over their weights differ by at most one
@@ -14,7 +16,7 @@
 #include <string>
 #include <utility>
 
-#include "core/control/control.h"
+#include "core/control/world.h"
 #include "model/event.h"
 
 namespace kelvin::sim {
@@ -42,12 +44,14 @@ class QueueWatch {
   void take_in(const model::Event& event);
   void take_out(RequestId request);
   void stand(const model::Demand& demand);
-  void on_handover(RequestId request);
+  void on_handover(const control::World& world, const model::Handover& handover);
+  void count_turn(const model::Demand& demand);
   void check_starts(const model::Effects& effects) const;
-  void check_coming(const control::World& world, AppId app) const;
+  void check_all_coming(const control::World& world, const model::Effects& effects) const;
+  static void check_coming(const control::World& world, AppId app);
 
   std::map<RequestId, model::Demand> waiting_;
-  std::map<AppId, std::size_t> wanting_;            // those of other than low priority
+  std::map<AppId, std::size_t> wanting_;            // those of other than low priority; none is 0
   std::map<RequestId, model::Demand> handed_over_;  // in the last step; they may come back
   std::set<RequestId> charged_;                     // have had their turn and came back
   std::map<AppId, Line> lines_;

@@ -9,6 +9,7 @@
 #include "model/app.h"
 #include "model/node.h"
 #include "sim/ground.h"
+#include "sim/shape.h"
 
 namespace kelvin::sim {
 
@@ -47,13 +48,16 @@ struct Scenario {
   std::vector<AppPlan> apps;
   std::uint32_t requests = 0;
   std::uint32_t faults = 0;
+  std::uint32_t acts = 0;  // of operators
   std::uint32_t loops = 0;
-  Duration traffic{};  // requests, faults and operators come within this time
+  std::uint32_t slots = 0;   // entries of the slot table
+  std::uint64_t probed = 0;  // so many apps are asked in the end whether they have healed
+  Duration traffic{};        // requests, faults and operators come within this time
 };
 
 // Whether an app may keep a replica warm for ever. On GPUs it may not: there are so few that others would starve.
 [[nodiscard]] bool may_have_minimum(const model::AppSpec& spec);
 
-[[nodiscard]] Scenario draw_scenario(Ground& ground);
+[[nodiscard]] Scenario draw_scenario(Chance& chance, const Shape& shape);
 
 }  // namespace kelvin::sim

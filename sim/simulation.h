@@ -11,16 +11,27 @@
 #include <string>
 #include <vector>
 
+#include "sim/plan.h"
 #include "sim/platform.h"
+#include "sim/shape.h"
 
 namespace kelvin::sim {
 
+struct Course {
+  std::uint64_t seed = 1;
+  Shape shape;
+  Part part;
+  bool is_traced = false;
+};
+
 class Simulation {
  public:
-  Simulation(std::uint64_t seed, bool is_traced);
+  explicit Simulation(const Course& course);
 
   // Throws Violation.
   void run();
+  // What the seed has, whatever part of it is played.
+  [[nodiscard]] const Scenario& scenario() const { return scenario_; }
   // One line of counts.
   [[nodiscard]] std::string summary() const;
 
@@ -30,8 +41,13 @@ class Simulation {
     AppId id;
     std::vector<std::shared_ptr<const model::Revision>> revisions;
     std::size_t active = 0;
+    std::optional<model::ScaleRule>
+        scale;  // set by hand, until something is deployed or rolled back
     std::vector<model::RevisionShare> shares;
     bool is_deleted = false;
+    [[nodiscard]] const model::ScaleRule& scale_rule() const {
+      return scale ? *scale : revisions[active]->spec.scale;
+    }
   };
 
   void start_platform();
@@ -41,26 +57,26 @@ class Simulation {
 
   void deploy(std::size_t app);
   void set_scale(std::size_t app, std::uint32_t least, std::uint32_t most);
-  void act_as_operator();
-  void split_traffic(std::size_t app);
-  void plan_traffic();
-  void draw_wishes(Client& client);
-  void plan_client(std::size_t app, Instant at);
+  void act_as_operator(Chance& chance);
+  void split_traffic(std::size_t app, Chance& chance);
+  void begin_plan();
   void send(Client& client);
-  void plan_faults();
-  void fault();
-  void fault_of_platform(bool is_keeper_too);
+  void play(PlannedFault& planned);
+  void crash_soon(Chance& chance, bool is_keeper_too);
+  void lose_time(const PlannedFault& planned, Duration time);
 
   void settle();
   void watch_until(Instant until);
   void await_open_requests();
   void probe_apps();
   [[nodiscard]] bool probe(std::size_t app);
+  [[nodiscard]] std::size_t probed() const;
   void cool_down();
   void check_cold() const;
 
   Ground ground_;
   Scenario scenario_;
+  Plan plan_;
   Books books_;
   Clients clients_;
   Machine machine_;

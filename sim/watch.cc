@@ -1,8 +1,6 @@
 #include "sim/watch.h"
 
 #include <algorithm>
-#include <set>
-#include <string>
 #include <utility>
 
 #include "model/ids.h"
@@ -11,7 +9,13 @@ namespace kelvin::sim {
 
 namespace {
 
+using control::Alarm;
 using model::State;
+
+// Up to so many replicas and nodes all of them are looked at after every step.
+constexpr std::size_t kFewThings = 64;
+
+std::string name_of(const control::Replica& replica) { return model::to_text(replica.id); }
 
 // One event may carry a replica over two states, such as Ready -> Draining -> Stopping when it has no work.
 bool can_come(State from, State to) {
@@ -21,118 +25,216 @@ bool can_come(State from, State to) {
   });
 }
 
-bool is_quiet(const model::Event& event) {
-  return std::holds_alternative<model::BusyMeasured>(event) ||
-         std::holds_alternative<model::ReplicaProgressed>(event) ||
-         std::holds_alternative<model::SlotFree>(event) ||
-         std::holds_alternative<model::Demand>(event) ||
-         std::holds_alternative<model::ProgressAsked>(event) ||
-         std::holds_alternative<model::RequestLeft>(event);
+bool changes_leases(const model::Event& event) {
+  return std::holds_alternative<model::ReplicaMoved>(event) ||
+         std::holds_alternative<model::MoveFailed>(event) ||
+         std::holds_alternative<model::ReplicaFound>(event) ||
+         std::holds_alternative<model::NodeChanged>(event);
 }
 
-bool changes_replicas(const model::Effect& effect) {
-  return !std::holds_alternative<model::AppendUsage>(effect) &&
-         !std::holds_alternative<model::AskBusy>(effect) &&
-         !std::holds_alternative<model::Handover>(effect) &&
-         !std::holds_alternative<model::TellProgress>(effect) &&
-         !std::holds_alternative<model::RefuseRequest>(effect);
+bool changes_leases(const model::Effect& effect) {
+  return std::holds_alternative<model::StartReplica>(effect) ||
+         std::holds_alternative<model::ResumeReplica>(effect);
+}
+
+ReplicaId replica_of(const model::Effect& effect) {
+  if (const auto* start = std::get_if<model::StartReplica>(&effect)) return start->replica;
+  if (const auto* resume = std::get_if<model::ResumeReplica>(&effect)) return resume->replica;
+  if (const auto* record = std::get_if<model::RecordDecision>(&effect))
+    return record->decision.replica;
+  return {};
+}
+
+struct Holders {
+  std::uint32_t own = 0;  // of the same revision
+  std::uint32_t others = 0;
+};
+
+Holders count_holders(const control::World& world, const control::App& app,
+                      const control::Replica& ordered) {
+  Holders holders;
+  for (const ReplicaId id : app.replicas) {
+    const control::Replica& other = world.replicas.at(id);
+    const bool is_ordered = other.state == State::Planned && other.is_ordered;
+    if (!is_ordered && other.state != State::Fetching && !model::holds_lease(other.state)) continue;
+    const bool is_leaving = other.state == State::Draining || other.state == State::Stopping;
+    if (other.revision->id == ordered.revision->id) {
+      ++holders.own;
+    } else if (app.shares.empty() && !is_leaving) {
+      // Each revision of a split has the maximum for itself.
+      ++holders.others;
+    }
+  }
+  return holders;
 }
 
 }  // namespace
 
 void Watch::check(const control::World& world, const model::Event& event,
                   const model::Effects& effects) {
-  if (const auto* change = std::get_if<model::NodeChanged>(&event))
-    nodes_[change->node.id] = change->node;
+  ++steps_;
   check_queue(world, event);
-  if (is_quiet(event) && std::none_of(effects.begin(), effects.end(), changes_replicas)) return;
-  replicas_ = control::view_replicas(world, {});
-  check_moves(world);
-  check_leases(world);
   check_max(world, effects);
-}
-
-void Watch::check_moves(const control::World&) {
-  std::map<ReplicaId, State> states;
-  for (const model::ReplicaView& replica : replicas_) {
-    const auto before = states_.find(replica.id);
-    if (before != states_.end() && !can_come(before->second, replica.state)) {
-      violate(model::to_text(replica.id) + " moves from " + std::string(to_text(before->second)) +
-              " to " + std::string(to_text(replica.state)));
-    }
-    states.emplace(replica.id, replica.state);
+  const std::size_t things = world.replicas.size() + world.nodes.size();
+  const bool is_small = things <= kFewThings;
+  const bool is_turn = steps_ % (things / 16 + 1) == 0;
+  if (is_small || is_turn) {
+    check_moves(world);
+    if (is_turn || changes_leases(event) ||
+        std::any_of(effects.begin(), effects.end(),
+                    [](const model::Effect& effect) { return changes_leases(effect); }))
+      check_leases(world);
+    return;
   }
-  states_ = std::move(states);
+  std::set<ReplicaId> touched;
+  for (const model::Effect& effect : effects) touched.insert(replica_of(effect));
+  check_replicas(world, touched);
 }
 
-void Watch::check_leases(const control::World&) const {
-  std::set<std::pair<std::pair<NodeId, std::string>, std::uint32_t>> taken;
-  std::map<NodeId, std::uint64_t> memory;
-  for (const model::ReplicaView& replica : replicas_) {
-    if (replica.state == State::Planned || replica.state == State::Gone || !replica.lease.node)
-      continue;
-    memory[replica.lease.node] += replica.lease.memory.count;
-    if (replica.state == State::Parked) continue;
-    for (const std::uint32_t index : replica.lease.accelerators) {
-      if (!taken.insert({{replica.lease.node, replica.lease.kind}, index}).second) {
-        violate("the lease of " + model::to_text(replica.id) + " overlaps another");
+void Watch::check_replicas(const control::World& world, const std::set<ReplicaId>& some) {
+  for (const ReplicaId id : some) {
+    const auto found = world.replicas.find(id);
+    if (found == world.replicas.end()) {
+      states_.erase(id);
+    } else {
+      check_replica(world, found->second);
+      states_.insert_or_assign(id, found->second.state);
+    }
+  }
+}
+
+void Watch::check_moves(const control::World& world) {
+  auto before = states_.begin();
+  for (const auto& [id, replica] : world.replicas) {
+    while (before != states_.end() && before->first < id) before = states_.erase(before);
+    check_replica(world, replica);
+    if (before == states_.end() || before->first != id) {
+      before = states_.emplace_hint(before, id, replica.state);
+    }
+    before->second = replica.state;
+    ++before;
+  }
+  states_.erase(before, states_.end());
+}
+
+void Watch::check_replica(const control::World& world, const control::Replica& replica) {
+  const auto before = states_.find(replica.id);
+  if (before != states_.end() && !can_come(before->second, replica.state)) {
+    violate(Checker::Lives, name_of(replica) + " moves from " +
+                                std::string(to_text(before->second)) + " to " +
+                                std::string(to_text(replica.state)));
+  }
+  const auto has = [&](Alarm alarm) { return world.timers.is_set({alarm, replica.id.value}); };
+  bool is_moving = true;
+  switch (replica.state) {
+    case State::Planned:
+      is_moving = replica.is_ordered ? has(Alarm::StartMoves)
+                                     : replica.lease_turn.has_value() || has(Alarm::PlanDue);
+      break;
+    case State::Fetching:
+    case State::Starting:
+    case State::Loading:
+    case State::Resuming:
+    case State::Parking:
+      is_moving = has(Alarm::StartMoves);
+      break;
+    case State::Stopping:
+      is_moving = has(Alarm::StopRepeats);
+      break;
+    case State::Parked:
+      is_moving = replica.lease_turn.has_value() || has(Alarm::Cool);
+      break;
+    case State::Ready:
+    case State::Draining:
+    case State::Gone:
+      break;
+  }
+  if (replica.lease_turn && !world.lease_queue.contains(*replica.lease_turn)) is_moving = false;
+  if (!is_moving) {
+    violate(Checker::Waiting, name_of(replica) + " is stuck: it is " +
+                                  std::string(to_text(replica.state)) +
+                                  " and nothing will bring it on");
+  }
+}
+
+// --- what is held ---
+
+void Watch::hold(const control::World& world, const model::Lease& lease, const std::string& who) {
+  if (!lease.node) return;
+  const auto node = world.nodes.find(lease.node);
+  if (node == world.nodes.end()) violate(Checker::Leases, who + " has a lease on an unknown node");
+  claimed_[lease.node] += lease.memory.count;
+  for (const std::uint32_t index : lease.accelerators) {
+    const auto& pools = node->second.node.pools;
+    const bool fits = std::any_of(pools.begin(), pools.end(), [&](const auto& pool) {
+      return pool.kind == lease.kind && index < pool.count;
+    });
+    if (!fits) violate(Checker::Leases, who + " has a lease on an accelerator that does not exist");
+    held_.emplace_back(lease.node, lease.kind, index);
+  }
+}
+
+void Watch::check_leases(const control::World& world) {
+  held_.clear();
+  claimed_.clear();
+  for (const auto& [id, replica] : world.replicas) hold(world, replica.lease, name_of(replica));
+  std::size_t slots = world.slots_free.size() + world.replicas.size();
+  for (const auto& [id, stray] : world.strays) {
+    hold(world, stray.lease, model::to_text(id));
+    slots += stray.slot ? 1 : 0;
+  }
+  std::sort(held_.begin(), held_.end());
+  if (std::adjacent_find(held_.begin(), held_.end()) != held_.end())
+    violate(Checker::Leases, "two replicas hold one accelerator");
+  std::size_t taken = 0;
+  for (const auto& [id, load] : world.nodes) {
+    for (const auto& [kind, indices] : load.taken) {
+      taken += indices.size();
+      for (const std::uint32_t index : indices) {
+        if (!std::binary_search(held_.begin(), held_.end(), Held(id, kind, index)))
+          violate(Checker::Leases, "an accelerator of " + load.node.name + " is taken by nobody");
       }
-      const auto node = nodes_.find(replica.lease.node);
-      if (node == nodes_.end())
-        violate(model::to_text(replica.id) + " has a lease on an unknown node");
-      const auto& pools = node->second.pools;
-      const bool fits =
-          std::any_of(pools.begin(), pools.end(), [&](const model::AcceleratorPool& pool) {
-            return pool.kind == replica.lease.kind && index < pool.count;
-          });
-      if (!fits)
-        violate(model::to_text(replica.id) + " has a lease on an accelerator that does not exist");
     }
+    const auto claimed = claimed_.find(id);
+    if (load.claimed.count != (claimed == claimed_.end() ? 0 : claimed->second))
+      violate(Checker::Leases, "memory of " + load.node.name + " is claimed by nobody, or twice");
+    if (load.claimed.count > load.node.memory.count)
+      violate(Checker::Leases, "memory of " + load.node.name + " is claimed beyond its size");
   }
-  for (const auto& [id, claimed] : memory) {
-    if (claimed > nodes_.at(id).memory.count)
-      violate("memory of " + nodes_.at(id).name + " is claimed beyond its size");
-  }
+  if (taken != held_.size())
+    violate(Checker::Leases, "a replica holds an accelerator that counts as free");
+  if (slots != world.settings.slots_max) violate(Checker::Leases, "a slot is lost, or held twice");
 }
+
+// --- limits ---
 
 // Only a Demand makes a queue longer.
 void Watch::check_queue(const control::World& world, const model::Event& event) {
   const auto* demand = std::get_if<model::Demand>(&event);
   if (demand == nullptr) return;
-  const auto app = control::view_app(world, demand->app);
-  if (app && app->waiting > app->revision.spec.queue.requests_max) {
-    violate("the queue of " + app->revision.spec.name + " is over its limit");
-  }
+  const auto app = world.apps.find(demand->app);
+  if (app == world.apps.end() || !app->second.queue.has(demand->request)) return;
+  const control::App& asked = app->second;
+  const RevisionId serving = asked.shares.empty() && asked.fallback ? asked.fallback : asked.active;
+  const std::uint32_t most = asked.revisions.at(serving).revision->spec.queue.requests_max;
+  if (asked.shares.empty() && asked.queue.size() > most)
+    violate(Checker::Limits, "the queue of " + asked.name + " is over its limit");
 }
 
-// A lower maximum does not stop what runs, so only what is ordered on top is judged. A rollout may have one replica
-// more than the maximum, and what drains for it does not count.
-void Watch::check_max(const control::World& world, const model::Effects& effects) const {
+// A lower maximum does not stop what runs, so only what is ordered on top is judged. The first replica of a rollout may
+// come on top of the maximum, and what drains for it does not count.
+void Watch::check_max(const control::World& world, const model::Effects& effects) {
   for (const model::Effect& effect : effects) {
-    ReplicaId ordered;
-    if (const auto* start = std::get_if<model::StartReplica>(&effect)) ordered = start->replica;
-    if (const auto* resume = std::get_if<model::ResumeReplica>(&effect)) ordered = resume->replica;
-    const auto it = std::find_if(replicas_.begin(), replicas_.end(),
-                                 [&](const auto& one) { return one.id == ordered; });
-    if (it == replicas_.end()) continue;
-    const auto app = control::view_app(world, it->app);
-    if (!app) continue;
-    const bool is_split = !app->traffic.empty();
-    std::uint32_t holding = 0;
-    std::uint32_t most = app->revision.spec.scale.replicas_max;
-    bool is_rollout = false;
-    for (const model::ReplicaView& other : replicas_) {
-      if (other.app != it->app || !model::holds_lease(other.state)) continue;
-      const bool is_other_revision = other.revision != it->revision;
-      // Each revision of a split has the maximum for itself.
-      if (is_split && is_other_revision) continue;
-      is_rollout |= is_other_revision;
-      const bool is_leaving = other.state == State::Draining || other.state == State::Stopping;
-      if (!is_other_revision || !is_leaving) ++holding;
-    }
-    if (holding > most + (is_rollout ? 1 : 0)) {
-      violate("replicas_max of " + app->revision.spec.name + " is exceeded by " +
-              model::to_text(ordered));
+    if (!changes_leases(effect)) continue;
+    const auto found = world.replicas.find(replica_of(effect));
+    if (found == world.replicas.end()) continue;
+    const control::App& app = world.apps.at(found->second.app);
+    const Holders holders = count_holders(world, app, found->second);
+    const bool is_first = holders.own == 1 && holders.others > 0;
+    const std::uint32_t most = app.replicas_max + (holders.others > 0 ? 1 : 0);
+    if (holders.own > app.replicas_max || (!is_first && holders.own + holders.others > most)) {
+      violate(Checker::Limits,
+              "replicas_max of " + app.name + " is exceeded by " + model::to_text(found->first));
     }
   }
 }

@@ -1,30 +1,46 @@
-// watch: what must hold after every step of control, as far as its views show it.
+// watch: what must hold of replicas, leases and limits after every step of control.
+//
+// It looks into the world itself, not at the views: the views are copies, and some of what must hold is not shown there.
+// Where the world is large, what a step has not touched is looked at only now and then.
+//
+//   Moves are legal, one or two of them per step.
+//   Leases lie within their node and beside each other, and the nodes count as taken exactly what replicas hold; so
+//   with memory and slots. Nothing is lost, nothing is held twice.
+//   replicas_max and queue.max are kept.
+//   A replica on its way has an alarm, a place in the line for accelerators, or work that will end: none is stuck.
 #pragma once
 
 #include <cstdint>
 #include <map>
-#include <memory>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
 
-#include "core/control/control.h"
-#include "model/replica.h"
+#include "core/control/world.h"
 #include "sim/ground.h"
 
 namespace kelvin::sim {
 
 class Watch {
  public:
-  // Legal moves, leases within and beside each other, replicas_max, queue limits.
   void check(const control::World& world, const model::Event& event, const model::Effects& effects);
 
  private:
+  using Held = std::tuple<NodeId, std::string_view, std::uint32_t>;
+
   void check_moves(const control::World& world);
-  void check_leases(const control::World& world) const;
+  void check_replicas(const control::World& world, const std::set<ReplicaId>& some);
+  void check_replica(const control::World& world, const control::Replica& replica);
+  void check_leases(const control::World& world);
+  void hold(const control::World& world, const model::Lease& lease, const std::string& who);
   static void check_queue(const control::World& world, const model::Event& event);
-  void check_max(const control::World& world, const model::Effects& effects) const;
+  static void check_max(const control::World& world, const model::Effects& effects);
 
   std::map<ReplicaId, model::State> states_;
-  std::map<NodeId, model::Node> nodes_;
-  std::vector<model::ReplicaView> replicas_;  // of the last step that changed something
+  std::vector<Held> held_;  // accelerators; kept for its memory
+  std::map<NodeId, std::uint64_t> claimed_;
+  std::uint64_t steps_ = 0;
 };
 
 }  // namespace kelvin::sim
