@@ -81,6 +81,7 @@ void Books::append(const model::UsageBatch& batch) {
       continue;
     }
     check_row(row);
+    check_is_alive(row);
     if (row.sequence > rows.size())
       violate(Checker::Ledger, name_of(row) + " does not follow the one before");
     if (!rows.empty() && rows.back().row.span.to > row.span.from)
@@ -100,6 +101,16 @@ void Books::append(const model::UsageBatch& batch) {
     const Booked& booked = rows_.at(replica)[sequence];
     check_entries(booked.row, booked.entries);
   }
+}
+
+// Control hears of an end within seconds while all is calm.
+void Books::check_is_alive(const model::Usage& row) const {
+  constexpr Duration kNewsMost = 30s;
+  const auto truth = truth_.find(row.replica);
+  if (truth == truth_.end() || !truth->second.is_gone) return;
+  const Instant gone = truth->second.gone_at;
+  if (row.span.from > gone + kNewsMost && row.span.from > ground_.calm_since + kNewsMost)
+    violate(Checker::Ledger, name_of(row) + " begins long after its end");
 }
 
 std::uint64_t Books::next_sequence(ReplicaId replica) const {

@@ -45,6 +45,7 @@ class Books {
  private:
   void check_replica(ReplicaId replica, const ReplicaTruth& truth) const;
 
+  void check_is_alive(const model::Usage& row) const;
   void check_entries(const model::Usage& row, const std::vector<model::LedgerEntry>& entries) const;
 
   using RowKey = std::pair<ReplicaId, std::uint64_t>;

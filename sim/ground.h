@@ -49,6 +49,10 @@ struct Ground : Chance {
   Instant calm_since;
 
   [[nodiscard]] Instant now() const { return timeline.now(); }
+  // Without what is left of a stall that is under way.
+  [[nodiscard]] Duration lost_before_now() const {
+    return lost - std::max<Duration>(stalled_until - now(), Duration{});
+  }
   // How long something has been so while all was calm.
   [[nodiscard]] Duration calm_for(Instant since) const {
     return now() - std::max(since, calm_since);

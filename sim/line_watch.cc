@@ -33,11 +33,21 @@ place::Wish wish_of(const Replica& replica, std::vector<model::AcceleratorNeed>&
   return {.needs = needs, .memory = {}, .only = replica.lease.node};
 }
 
+// It waits for one of its own.
+bool is_at_max(const control::World& world, const Replica& first) {
+  const control::App& app = world.apps.at(first.app);
+  const auto holding = std::count_if(app.replicas.begin(), app.replicas.end(), [&](ReplicaId id) {
+    return !world.replicas.at(id).lease.accelerators.empty();
+  });
+  return holding >= static_cast<std::ptrdiff_t>(app.replicas_max);
+}
+
 }  // namespace
 
 void LineWatch::check(const control::World& world) {
   if (world.is_recovering) return;
-  check_first(world);
+  // The nodes are copied for it: in a large world that is done now and then.
+  if (++checks_ % (world.nodes.size() / 64 + 1) == 0) check_first(world);
   check_known(world);
 }
 
@@ -57,13 +67,14 @@ void LineWatch::check_first(const control::World& world) {
   const Replica& first = world.replicas.at(id);
   std::vector<model::AcceleratorNeed> needs;
   const place::Wish wish = wish_of(first, needs);
-  if (needs.empty() || first.revision->spec.fixed_port != 0) return turn_.reset();
+  const bool is_held_up = first.revision->spec.fixed_port != 0 || is_at_max(world, first);
+  if (needs.empty() || is_held_up) return turn_.reset();
   place::Nodes nodes = world.nodes;
   for (const auto& [other, replica] : world.replicas) {
     if (replica.app == first.app || !replica.lease.node || !is_idle(world, replica)) continue;
     place::give_back(nodes.at(replica.lease.node), replica.lease);
   }
-  if (!place::pick_place(nodes, wish).lease) return turn_.reset();
+  if (!place::pick_place(nodes, wish)) return turn_.reset();
   if (turn_ != turn) {
     turn_ = turn;
     since_ = ground_.now();

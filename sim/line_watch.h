@@ -31,6 +31,7 @@ class LineWatch {
   Machine& machine_;
   std::optional<std::uint64_t> turn_;  // of the first in the line, while there is something for it
   Instant since_;
+  std::uint64_t checks_ = 0;
   std::map<ReplicaId, Instant> unknown_since_;
   std::map<ReplicaId, Instant> missing_since_;
 };

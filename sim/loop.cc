@@ -80,7 +80,7 @@ void Loop::admit_client(Client& client) {
                    .first->second;
   talk.began = ground_.now();
   if (client.wants_last) talk.wanted = outside_.clients.last_of(client.app);
-  talk.lost_before = ground_.lost;
+  talk.lost_before = ground_.lost_before_now();
   talk.revision = route::draw_revision(question.route->shares, client.affinity, ground_.random);
   check_draw(talk, *question.route);
   ground_.trace([&] {

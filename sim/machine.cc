@@ -11,6 +11,8 @@ namespace {
 using model::ExitCause;
 using model::State;
 
+constexpr std::uint16_t kFirstPort = 20'000;
+
 std::string name_of(ReplicaId replica) { return model::to_text(replica); }
 
 }  // namespace
@@ -62,6 +64,7 @@ std::vector<model::Event> Machine::look_around() {
                                          .pid = process.pid,
                                          .created = process.created,
                                          .usage_sequence = books_.next_sequence(id)});
+    if (repeats_events_ && ground_.one_in(3)) events.push_back(events.back());
   }
   return events;
 }
@@ -170,6 +173,7 @@ void Machine::load(Process& process) {
   }
   process.stage = Stage::Loading;
   process.port = next_port_++;
+  if (next_port_ == 0) next_port_ = kFirstPort;
   process.pid = static_cast<std::int32_t>(1000 + next_port_);
   emit_move(process, State::Loading);
   const bool is_ordered_to_fail = starts_failing_ > 0;

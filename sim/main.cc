@@ -1,107 +1,108 @@
 // kelvin_sim: runs seeds through the simulator; prints each seed whose promises break.
 //
-//   kelvin_sim --seed 17 --trace       one seed, with everything that happens
-//   kelvin_sim --seed 1 --seeds 100    a hundred seeds from 1 on
-//   kelvin_sim --saved sim/seeds.txt   the seeds that once failed, one per line; '#' begins a comment
+//   kelvin_sim --seed 17 --trace               one seed, with everything that happens
+//   kelvin_sim --seed 1 --seeds 100 --jobs 2   a hundred seeds from 1 on, in two processes
+//   kelvin_sim --fresh 1000                    seeds that nobody has run before; the first one is printed
+//   kelvin_sim --saved sim/seeds.txt           the seeds that once failed, one per line; '#' begins a comment
+//   kelvin_sim --seed 17 --shrink              the least part of a failing seed that still fails, and how to replay it
 //
 // Exit code: 0 when every promise held, 1 when one broke, 2 for wrong arguments.
 
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
+#include <sys/resource.h>
 
-#include "sim/simulation.h"
+#include <cstdio>
+#include <fstream>
+
+#include "sim/arguments.h"
+#include "sim/shrink.h"
 
 namespace {
 
-struct Arguments {
-  std::uint64_t seed = 1;
-  std::uint64_t seeds = 0;
-  std::string saved;
-  bool is_traced = false;
-  bool is_chatty = false;
-};
+using namespace kelvin::sim;
 
-std::uint64_t seed_running = 0;
+double seconds(kelvin::Duration time) { return static_cast<double>(time.count()) / 1e9; }
 
-// A failed check inside the core aborts; the seed must be known even then.
-extern "C" void name_the_seed(int) {
-  std::fprintf(stderr, "seed %llu aborted\n", static_cast<unsigned long long>(seed_running));
-  std::_Exit(1);
+// With --verbose and --trace: one after another in this process, so that a debugger sees it.
+std::size_t run_here(const Arguments& arguments) {
+  std::size_t failed = 0;
+  Course course = arguments.course;
+  for (const std::uint64_t seed : arguments.seeds) {
+    course.seed = seed;
+    const Verdict verdict = judge(course);
+    failed += verdict.holds() ? 0 : 1;
+    std::printf("seed %llu %s%s\n  %s\n", static_cast<unsigned long long>(seed),
+                verdict.holds() ? "holds" : "fails: ", verdict.what.c_str(),
+                verdict.summary.c_str());
+  }
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  std::printf(
+      "%.2f s of processor time, %.1f MiB of memory at most\n",
+      static_cast<double>(used.ru_utime.tv_sec) + static_cast<double>(used.ru_utime.tv_usec) / 1e6,
+      static_cast<double>(used.ru_maxrss) / 1024);
+  return failed;
 }
 
-std::optional<Arguments> parse(int count, char** words) {
-  Arguments arguments;
-  for (int i = 1; i < count; ++i) {
-    const std::string_view word = words[i];
-    const bool has_value = i + 1 < count;
-    if (word == "--trace") {
-      arguments.is_traced = true;
-    } else if (word == "--verbose") {
-      arguments.is_chatty = true;
-    } else if (word == "--seed" && has_value) {
-      arguments.seed = std::strtoull(words[++i], nullptr, 10);
-      if (arguments.seeds == 0) arguments.seeds = 1;
-    } else if (word == "--seeds" && has_value) {
-      arguments.seeds = std::strtoull(words[++i], nullptr, 10);
-    } else if (word == "--saved" && has_value) {
-      arguments.saved = words[++i];
-    } else {
-      return std::nullopt;
-    }
-  }
-  if (arguments.seeds == 0 && arguments.saved.empty()) arguments.seeds = 1;
-  return arguments;
+void report(const Arguments& arguments, const Verdict& verdict) {
+  std::printf("seed %llu: %s: %s\n  %s\n  replay: kelvin_sim --seed %llu%s --trace\n",
+              static_cast<unsigned long long>(verdict.seed), to_text(verdict.checker),
+              verdict.what.c_str(), verdict.summary.c_str(),
+              static_cast<unsigned long long>(verdict.seed),
+              to_arguments(arguments.course.part).c_str());
+  if (arguments.save.empty()) return;
+  std::ofstream(arguments.save, std::ios::app)
+      << "# " << to_text(verdict.checker) << ": " << verdict.what << '\n'
+      << verdict.seed << '\n';
 }
 
-bool run_seed(std::uint64_t seed, const Arguments& arguments) {
-  seed_running = seed;
-  kelvin::sim::Simulation simulation({.seed = seed, .is_traced = arguments.is_traced});
-  try {
-    simulation.run();
-  } catch (const kelvin::sim::Violation& violation) {
-    std::printf("seed %llu: %s\n  %s\n", static_cast<unsigned long long>(seed), violation.what(),
-                simulation.summary().c_str());
-    return false;
-  }
-  if (arguments.is_chatty || arguments.is_traced) {
-    std::printf("seed %llu holds: %s\n", static_cast<unsigned long long>(seed),
-                simulation.summary().c_str());
-  }
-  return true;
+void shrink_one(const Arguments& arguments, const Verdict& verdict) {
+  Course course = arguments.course;
+  course.seed = verdict.seed;
+  const Shrunk shrunk = shrink(course, verdict);
+  std::printf(
+      "seed %llu shrinks in %zu tries to: %s: %s\n  replay: kelvin_sim --seed %llu%s --trace\n",
+      static_cast<unsigned long long>(verdict.seed), shrunk.tries, to_text(shrunk.verdict.checker),
+      shrunk.verdict.what.c_str(), static_cast<unsigned long long>(verdict.seed),
+      to_arguments(shrunk.part).c_str());
 }
 
-std::vector<std::uint64_t> read_saved(const std::string& path) {
-  std::vector<std::uint64_t> seeds;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (!line.empty() && line[0] != '#') seeds.push_back(std::strtoull(line.c_str(), nullptr, 10));
+void tell(const Progress& progress) {
+  std::printf("%zu of %zu seeds, %zu failed, %.1f a second\n", progress.done, progress.all,
+              progress.failed, static_cast<double>(progress.done) / seconds(progress.elapsed));
+}
+
+std::size_t run_all(const Arguments& arguments) {
+  std::vector<Verdict> failures;
+  Batch batch{.seeds = arguments.seeds, .course = arguments.course, .jobs = arguments.jobs};
+  batch.on_failure = [&](const Verdict& verdict) {
+    report(arguments, verdict);
+    failures.push_back(verdict);
+  };
+  if (arguments.shows_progress) batch.on_progress = tell;
+  const Progress progress = run(batch);
+  std::printf("%zu of %zu seeds hold every promise; %.1f s, %u at a time\n",
+              progress.all - failures.size(), progress.all, seconds(progress.elapsed),
+              arguments.jobs);
+  if (arguments.shrinks) {
+    for (const Verdict& verdict : failures) shrink_one(arguments, verdict);
   }
-  return seeds;
+  return failures.size();
 }
 
 }  // namespace
 
 int main(int count, char** words) {
-  const std::optional<Arguments> arguments = parse(count, words);
-  if (!arguments) {
-    std::fprintf(
-        stderr,
-        "usage: kelvin_sim [--seed N] [--seeds COUNT] [--saved FILE] [--trace] [--verbose]\n");
+  const Arguments arguments = parse_arguments(count, words);
+  if (!arguments.problem.empty()) {
+    std::fprintf(stderr, "kelvin_sim: %s\n%s", arguments.problem.c_str(), usage());
     return 2;
   }
   // Lines come out as they are printed, so that a sanitizer that ends the program takes none with it.
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  std::signal(SIGABRT, name_the_seed);
-  std::vector<std::uint64_t> seeds = read_saved(arguments->saved);
-  for (std::uint64_t i = 0; i < arguments->seeds; ++i) seeds.push_back(arguments->seed + i);
-  std::size_t failed = 0;
-  for (const std::uint64_t seed : seeds) failed += run_seed(seed, *arguments) ? 0 : 1;
-  std::printf("%zu of %zu seeds hold every promise\n", seeds.size() - failed, seeds.size());
-  return failed == 0 ? 0 : 1;
+  if (!arguments.seeds.empty() && arguments.seeds.size() > 1) {
+    std::printf("seeds %llu to %llu\n", static_cast<unsigned long long>(arguments.seeds.front()),
+                static_cast<unsigned long long>(arguments.seeds.back()));
+  }
+  const bool is_here = arguments.course.is_traced || arguments.is_chatty;
+  return (is_here ? run_here(arguments) : run_all(arguments)) == 0 ? 0 : 1;
 }

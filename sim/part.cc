@@ -55,9 +55,9 @@ std::optional<Numbers> parse_numbers(std::string_view text) {
 
 std::string to_arguments(const Part& part) {
   std::string text;
-  if (part.faults) text += " --faults " + to_text(*part.faults);
-  if (part.acts) text += " --acts " + to_text(*part.acts);
-  if (part.requests) text += " --requests " + to_text(*part.requests);
+  if (part.faults) text += " --only-faults " + to_text(*part.faults);
+  if (part.acts) text += " --only-acts " + to_text(*part.acts);
+  if (part.requests) text += " --only-requests " + to_text(*part.requests);
   return text;
 }
 

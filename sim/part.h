@@ -22,7 +22,7 @@ struct Part {
 // "0-3,7"; "none" for no number at all.
 [[nodiscard]] std::string to_text(const Numbers& numbers);
 [[nodiscard]] std::optional<Numbers> parse_numbers(std::string_view text);
-// " --faults 1,4 --acts none": what replays it.
+// " --only-faults 1,4 --only-acts none": what replays it.
 [[nodiscard]] std::string to_arguments(const Part& part);
 
 }  // namespace kelvin::sim

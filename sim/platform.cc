@@ -10,8 +10,8 @@ namespace kelvin::sim {
 
 namespace {
 
-// Steps without time passing: beyond, control and the timer chase each other.
-constexpr std::uint64_t kStepsAtOnceMax = 20'000;
+// Ticks without time passing: beyond, control and the timer chase each other.
+constexpr std::uint64_t kTicksAtOnceMax = 20'000;
 
 }  // namespace
 
@@ -86,9 +86,11 @@ void Platform::post_from(std::uint32_t producer, model::Event event) {
 void Platform::take_up(const model::Event& event) {
   ground_.trace([&] { return describe(event); });
   ++steps_;
-  steps_at_once_ = ground_.now() > last_step_ + 1ms ? 0 : steps_at_once_ + 1;
-  last_step_ = ground_.now();
-  if (steps_at_once_ > kStepsAtOnceMax)
+  if (std::holds_alternative<model::Tick>(event)) {
+    ticks_at_once_ = ground_.now() > last_tick_ + 1ms ? 0 : ticks_at_once_ + 1;
+    last_tick_ = ground_.now();
+  }
+  if (ticks_at_once_ > kTicksAtOnceMax)
     violate(Checker::Core, "control is stepped without end, last by " + describe(event));
   model::Effects effects = control::step(*world_, event, ground_.now());
   watch_.check(*world_, event, effects);

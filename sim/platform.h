@@ -115,8 +115,8 @@ class Platform {
   Instant timer_ = Instant::never();
   std::uint64_t timers_set_ = 0;
   std::uint64_t steps_ = 0;
-  std::uint64_t steps_at_once_ = 0;
-  Instant last_step_;
+  std::uint64_t ticks_at_once_ = 0;
+  Instant last_tick_;
   std::optional<std::uint64_t> effects_to_crash_;
   std::function<void()> on_crash_;
   bool has_crashed_ = false;

@@ -24,7 +24,8 @@ bool is_outcome(const model::Event& event) {
 struct Prospects {
   std::uint32_t ready = 0;
   std::uint32_t coming = 0;
-  std::uint32_t leased = 0;  // count against `max`
+  std::uint32_t failing = 0;  // starts that were given up and are not gone yet
+  std::uint32_t leased = 0;   // count against `max`
   bool has_room = false;
 };
 
@@ -55,7 +56,7 @@ Prospects look_ahead(const control::World& world, const control::App& app, Revis
         break;
       case State::Stopping:
         // What its end says decides whether and when the next start is tried.
-        if (replica.stop_cause != model::ExitCause::Stopped) ++prospects.coming;
+        if (replica.stop_cause != model::ExitCause::Stopped) ++prospects.failing;
         break;
       case State::Draining:
       case State::Gone:
@@ -84,7 +85,7 @@ std::size_t count_wanting(const control::World& world, const control::App& app,
 void QueueWatch::check(const control::World& world, const model::Event& event,
                        const model::Effects& effects) {
   take_in(event);
-  check_starts(effects);
+  check_starts(world, effects);
   for (const model::Effect& effect : effects) {
     if (const auto* handover = std::get_if<model::Handover>(&effect)) on_handover(world, *handover);
     if (const auto* refusal = std::get_if<model::RefuseRequest>(&effect))
@@ -196,19 +197,36 @@ void QueueWatch::count_turn(const model::Demand& demand) {
   }
 }
 
-void QueueWatch::check_starts(const model::Effects& effects) const {
+void QueueWatch::check_starts(const control::World& world, const model::Effects& effects) const {
   for (const model::Effect& effect : effects) {
     const auto* record = std::get_if<model::RecordDecision>(&effect);
     if (record == nullptr) continue;
     const model::Decision& decision = record->decision;
     const bool is_start =
         decision.verb == "start" || decision.verb == "resume" || decision.verb == "wake";
-    const bool is_for_requests = decision.sentence.find(" waiting, ") != std::string::npos ||
-                                 decision.sentence.find(" asks for it") != std::string::npos;
+    const bool is_counted = decision.sentence.find(" waiting, ") != std::string::npos;
+    const bool is_for_requests =
+        is_counted || decision.sentence.find(" asks for it") != std::string::npos;
     if (!is_start || !is_for_requests) continue;
-    const auto wanting = wanting_.find(decision.app);
-    if (wanting == wanting_.end())
+    if (!wanting_.contains(decision.app))
       violate(Checker::Priority, "low priority alone has caused: " + decision.sentence);
+    if (is_counted) check_is_needed(world, decision);
+  }
+}
+
+// What else is on its way has fewer slots than requests wait.
+void QueueWatch::check_is_needed(const control::World& world, const model::Decision& decision) {
+  const auto started = world.replicas.find(decision.replica);
+  if (started == world.replicas.end()) return;
+  const model::Revision& revision = *started->second.revision;
+  const control::App& app = world.apps.at(decision.app);
+  const std::uint32_t coming = look_ahead(world, app, revision.id).coming;
+  if (coming < 2) return;
+  const std::size_t promised = std::size_t{coming - 1} * revision.spec.scale.concurrency;
+  if (promised >= app.queue.wanting()) {
+    violate(Checker::Limits, std::to_string(app.queue.wanting()) + " requests of " + app.name +
+                                 " wait, " + std::to_string(promised) +
+                                 " slots are on their way, and one more replica is started");
   }
 }
 
@@ -244,7 +262,7 @@ void QueueWatch::check_coming(const control::World& world, AppId id) {
       violate(Checker::Waiting,
               "requests of " + app.name + " wait beside a slot that counts as free");
     const bool is_full = prospects.leased >= app.replicas_max && prospects.leased > 0;
-    if (prospects.coming + prospects.ready == 0 && !is_full) {
+    if (prospects.coming + prospects.ready + prospects.failing == 0 && !is_full) {
       violate(Checker::Waiting, "requests of " + app.name + " wait and nothing is on its way");
     }
   }

@@ -4,6 +4,7 @@
 //   Whoever waits has something coming: a replica on its way, one that is ready and full, or as many as `max` allows
 //   that are on their way out. Where nothing may be started everybody was refused. A request of low priority need not.
 //   Where the traffic is split a request goes to the revision that its share fell on.
+//   No replica is started for requests while enough slots for all of them are on their way.
 //   Low priority starts nothing: a start or resume for waiting requests comes only while one of another priority waits.
 //   Only those who wait are told what they wait for.
 //   Keys get turns by weight: as long as two keys of an app wait, their turns over their weights differ by at most one
@@ -46,7 +47,8 @@ class QueueWatch {
   void stand(const model::Demand& demand);
   void on_handover(const control::World& world, const model::Handover& handover);
   void count_turn(const model::Demand& demand);
-  void check_starts(const model::Effects& effects) const;
+  void check_starts(const control::World& world, const model::Effects& effects) const;
+  static void check_is_needed(const control::World& world, const model::Decision& decision);
   void check_all_coming(const control::World& world, const model::Effects& effects) const;
   static void check_coming(const control::World& world, AppId app);
 

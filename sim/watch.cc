@@ -55,8 +55,7 @@ Holders count_holders(const control::World& world, const control::App& app,
   Holders holders;
   for (const ReplicaId id : app.replicas) {
     const control::Replica& other = world.replicas.at(id);
-    const bool is_ordered = other.state == State::Planned && other.is_ordered;
-    if (!is_ordered && other.state != State::Fetching && !model::holds_lease(other.state)) continue;
+    if (other.lease.accelerators.empty()) continue;
     const bool is_leaving = other.state == State::Draining || other.state == State::Stopping;
     if (other.revision->id == ordered.revision->id) {
       ++holders.own;
@@ -159,17 +158,20 @@ void Watch::check_replica(const control::World& world, const control::Replica& r
 
 // --- what is held ---
 
-void Watch::hold(const control::World& world, const model::Lease& lease, const std::string& who) {
+void Watch::hold(const control::World& world, const model::Lease& lease, ReplicaId who) {
   if (!lease.node) return;
   const auto node = world.nodes.find(lease.node);
-  if (node == world.nodes.end()) violate(Checker::Leases, who + " has a lease on an unknown node");
+  if (node == world.nodes.end())
+    violate(Checker::Leases, model::to_text(who) + " has a lease on an unknown node");
   claimed_[lease.node] += lease.memory.count;
   for (const std::uint32_t index : lease.accelerators) {
     const auto& pools = node->second.node.pools;
     const bool fits = std::any_of(pools.begin(), pools.end(), [&](const auto& pool) {
       return pool.kind == lease.kind && index < pool.count;
     });
-    if (!fits) violate(Checker::Leases, who + " has a lease on an accelerator that does not exist");
+    if (!fits)
+      violate(Checker::Leases,
+              model::to_text(who) + " has a lease on an accelerator that does not exist");
     held_.emplace_back(lease.node, lease.kind, index);
   }
 }
@@ -177,10 +179,10 @@ void Watch::hold(const control::World& world, const model::Lease& lease, const s
 void Watch::check_leases(const control::World& world) {
   held_.clear();
   claimed_.clear();
-  for (const auto& [id, replica] : world.replicas) hold(world, replica.lease, name_of(replica));
+  for (const auto& [id, replica] : world.replicas) hold(world, replica.lease, id);
   std::size_t slots = world.slots_free.size() + world.replicas.size();
   for (const auto& [id, stray] : world.strays) {
-    hold(world, stray.lease, model::to_text(id));
+    hold(world, stray.lease, id);
     slots += stray.slot ? 1 : 0;
   }
   std::sort(held_.begin(), held_.end());
@@ -188,10 +190,11 @@ void Watch::check_leases(const control::World& world) {
     violate(Checker::Leases, "two replicas hold one accelerator");
   std::size_t taken = 0;
   for (const auto& [id, load] : world.nodes) {
-    for (const auto& [kind, indices] : load.taken) {
-      taken += indices.size();
-      for (const std::uint32_t index : indices) {
-        if (!std::binary_search(held_.begin(), held_.end(), Held(id, kind, index)))
+    for (const place::Taken& kind : load.taken) {
+      for (std::uint32_t index = 0; index < kind.bits.size() * 64; ++index) {
+        if ((kind.bits[index / 64] >> (index % 64) & 1) == 0) continue;
+        ++taken;
+        if (!std::binary_search(held_.begin(), held_.end(), Held(id, kind.kind, index)))
           violate(Checker::Leases, "an accelerator of " + load.node.name + " is taken by nobody");
       }
     }

@@ -33,7 +33,7 @@ class Watch {
   void check_replicas(const control::World& world, const std::set<ReplicaId>& some);
   void check_replica(const control::World& world, const control::Replica& replica);
   void check_leases(const control::World& world);
-  void hold(const control::World& world, const model::Lease& lease, const std::string& who);
+  void hold(const control::World& world, const model::Lease& lease, ReplicaId who);
   static void check_queue(const control::World& world, const model::Event& event);
   static void check_max(const control::World& world, const model::Effects& effects);
 

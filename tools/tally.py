@@ -2,7 +2,7 @@
 
     python tools/tally.py FOLDER
 
-FOLDER holds what the parts left: ctest.xml (one entry per test program), gtest/NAME.json (the cases inside it),
+FOLDER holds what the parts left: ctest*.xml (one entry per test program), gtest/NAME.json (the cases inside it),
 pytest*.xml and tidy.json. A part that left nothing counts as one failure: a test that did not run did not pass.
 """
 import json
@@ -29,10 +29,10 @@ def count_gtest(path):
     return Count(len(cases) - failed - skipped, failed, skipped)
 
 
-def count_ctest(folder):
+def count_ctest(folder, name="ctest"):
     """Cases of every GoogleTest program; a program that died before its report, or is no GoogleTest, counts as one."""
     total = Count()
-    for case in ElementTree.parse(folder / "ctest.xml").getroot().iter("testcase"):
+    for case in ElementTree.parse(folder / f"{name}.xml").getroot().iter("testcase"):
         report = folder / "gtest" / (case.get("name") + ".json")
         is_ok = case.get("status") == "run"
         if report.exists():
@@ -71,6 +71,8 @@ def main():
     folder = Path(sys.argv[1])
     parts = {"ctest": lambda: count_ctest(folder), "tidy": lambda: count_tidy(folder / "tidy.json")}
     for name in (folder / "parts").read_text(encoding="utf-8").split():
+        if name.startswith("ctest-"):
+            parts[name] = lambda name=name: count_ctest(folder, name)
         if name.startswith("pytest"):
             parts[name] = lambda name=name: count_pytest(folder / f"{name}.xml")
     total = Count()

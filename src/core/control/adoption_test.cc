@@ -91,6 +91,16 @@ TEST(Adoption, OverlappingLeasesAreNotBelieved) {
   EXPECT_EQ(r.story.stopped[0].replica, found(2, State::Ready, 0).replica);
 }
 
+TEST(Adoption, AnUnknownParkedReplicaHoldsNoAccelerators) {
+  Restart r;
+  r.story.post(found(1, State::Parked, 0, 999));
+  r.story.post(found(2, State::Ready, 0));
+  r.story.post(model::RecoveryFinished{});
+  ASSERT_EQ(r.story.stopped.size(), 1u);
+  EXPECT_EQ(r.story.stopped[0].replica, found(1, State::Parked, 0).replica);
+  EXPECT_TRUE(r.story.is_routed(found(2, State::Ready, 0).replica));
+}
+
 TEST(Adoption, UsageGoesOnWithTheNextSequence) {
   Restart r;
   r.story.post(found(1, State::Ready, 0));

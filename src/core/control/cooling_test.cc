@@ -48,6 +48,20 @@ TEST(Cooling, ParksOnlyWhenAllConnectionsAreClosed) {
   EXPECT_TRUE(warm.story.replica(warm.id).lease.accelerators.empty());
 }
 
+TEST(Cooling, AWakeWhileTheLastOneStopsWaitsForMax) {
+  model::AppSpec spec = Story::spec("a");
+  spec.scale.replicas_max = 1;
+  spec.park = model::ParkRule::Never;
+  Warm warm(spec);
+  warm.story.pass(600s);
+  ASSERT_EQ(warm.story.state(warm.id), State::Stopping);
+  warm.story.post(model::WakeAsked{{1}});
+  EXPECT_EQ(warm.story.started.size(), 1u);
+  EXPECT_TRUE(warm.story.has_decided("wait", "max is 1"));
+  warm.story.carry_out_stops();
+  EXPECT_EQ(warm.story.started.size(), 2u);
+}
+
 TEST(Cooling, NeverParksAReplicaWithWork) {
   Warm warm;
   ASSERT_TRUE(warm.story.take_slot(warm.id));

@@ -81,11 +81,30 @@ Wanted wanted_by(const Replica& replica) {
 
 // With a fixed port there can be only one, of whatever revision.
 bool must_wait_for_port(const World& world, const App& app, const Replica& replica) {
-  if (replica.revision->spec.fixed_port == 0 || replica.state != State::Planned) return false;
+  if (replica.revision->spec.fixed_port == 0) return false;
   return std::any_of(app.replicas.begin(), app.replicas.end(), [&](ReplicaId id) {
     const Replica& other = world.replicas.at(id);
     return id != replica.id && (other.state != State::Planned || other.is_ordered);
   });
+}
+
+// Somebody may have asked for it while the last one that `max` allows was on its way out.
+bool must_wait_for_max(const World& world, const App& app, const Replica& replica) {
+  const auto holding = std::count_if(app.replicas.begin(), app.replicas.end(), [&](ReplicaId id) {
+    const Replica& other = world.replicas.at(id);
+    return other.revision->id == replica.revision->id && !other.lease.accelerators.empty();
+  });
+  return holding >= static_cast<std::ptrdiff_t>(most_replicas(app));
+}
+
+// What must end before this one may start, whatever is free; empty: nothing.
+std::string waits_for_end_of(const World& world, const App& app, const Replica& replica) {
+  if (replica.state != State::Planned) return {};
+  if (must_wait_for_port(world, app, replica))
+    return "waits until the replica before it has given back the fixed port";
+  if (must_wait_for_max(world, app, replica))
+    return "waits until a replica before it is gone: max is " + std::to_string(app.replicas_max);
+  return {};
 }
 
 void order_start(Step& step, const App& app, Replica& replica) {
@@ -266,7 +285,7 @@ bool start_elsewhere(Step& step, Picture& picture, App& app, Replica& replica) {
 // Case 1 at the top of this file, while nobody in the line has a claim: what is free is the nodes as
 // they are.
 bool take_if_free(Step& step, Replica& replica) {
-  if (must_wait_for_port(step.world, step.world.apps.at(replica.app), replica)) return false;
+  if (!waits_for_end_of(step.world, step.world.apps.at(replica.app), replica).empty()) return false;
   const Wanted wanted = wanted_by(replica);
   std::optional<model::Lease> lease = place::pick_place(step.world.nodes, wanted.wish());
   if (lease) grant(step, replica, std::move(*lease));
@@ -311,10 +330,8 @@ void wait_for_room(Step& step, Picture& picture, Replica& replica, Refused& refu
 
 // The five cases at the top of this file. The replica may be gone afterwards.
 void settle_one(Step& step, Picture& picture, Replica& replica) {
-  if (must_wait_for_port(step.world, step.world.apps.at(replica.app), replica)) {
-    keep_waiting(step, replica, "waits until the replica before it has given back the fixed port");
-    return;
-  }
+  const std::string before = waits_for_end_of(step.world, step.world.apps.at(replica.app), replica);
+  if (!before.empty()) return keep_waiting(step, replica, before);
   Wanted wanted = wanted_by(replica);
   Refused* refused = find_refused(picture, wanted);
   std::optional<model::Lease> lease;

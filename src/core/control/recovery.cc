@@ -39,10 +39,13 @@ void turn_away(Step& step, const model::ReplicaFound& found) {
   World& world = step.world;
   if (world.replicas.contains(found.replica) || world.strays.contains(found.replica)) return;
   Stray stray;
-  const auto node = world.nodes.find(found.lease.node);
-  if (node != world.nodes.end() && place::can_take(node->second, found.lease)) {
-    stray.lease = found.lease;
-    place::take(node->second, found.lease);
+  model::Lease lease = found.lease;
+  // What a parked one held before may be somebody else's.
+  if (found.state == State::Parked) lease.accelerators.clear();
+  const auto node = world.nodes.find(lease.node);
+  if (node != world.nodes.end() && place::can_take(node->second, lease)) {
+    place::take(node->second, lease);
+    stray.lease = std::move(lease);
   }
   if (world.slots_free.erase(found.slot) == 1) stray.slot = found.slot;
   stray.reason = "found running, but not as a replica of any revision that is known";
