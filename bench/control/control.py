@@ -6,12 +6,14 @@ which finds the same number on every machine. Parts: starts, steps, instructions
 """
 import json
 import os
-import re
 import subprocess
-import tempfile
+import sys
 from pathlib import Path
 
-from measuring import REPOSITORY, build, progress, progress_done, row
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from instructions import count  # noqa: E402  pylint: disable=wrong-import-position
+from measuring import REPOSITORY, build, progress, progress_done, row  # noqa: E402  pylint: disable=wrong-import-position
 
 PARTS = ("starts", "steps", "instructions", "idle", "places")
 TOOLS = REPOSITORY / "build" / "release" / "bench" / "control"
@@ -72,27 +74,7 @@ def steps(is_quick):
     return rows
 
 
-def count(program, options):
-    """{kind: instructions per step}, by callgrind. Valgrind 3.19 cannot read what clang-19 writes about source lines, so that is left
-    out of the copy that runs.
-    """
-    with tempfile.TemporaryDirectory(prefix="kelvin-bench-") as folder:
-        plain = Path(folder) / "steps"
-        subprocess.run(["llvm-strip-19", "--strip-debug", "-o", plain, program], check=True)
-        profile = Path(folder) / "profile"
-        command = ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={profile}", plain, *options]
-        sizes = {one["kind"]: one["steps"] for one in run(*command)}
-        found = {}
-        for file in sorted(Path(folder).glob("profile.*")):
-            text = file.read_text(encoding="utf-8", errors="replace")
-            kind = re.search(r"(?m)^desc: Trigger: Client Request: (.*)$", text)
-            total = re.search(r"(?m)^(?:totals|summary): (\d+)", text)
-            if kind and total:
-                found[kind.group(1)] = int(total.group(1)) / sizes[kind.group(1)]
-    return found
-
-
-def instructions(is_quick):
+def count_instructions(is_quick):
     rows = []
     for prefix, options in COURSES:
         progress(f"control: {prefix}instructions, under callgrind")
@@ -124,14 +106,16 @@ def places(is_quick):
     return [row(f"{kind}, {NODES_TO_PLACE_ON} nodes", samples, "us", target=PLACE_US_MAX) for kind, samples in found.items()]
 
 
+MEASURES = {"starts": starts, "steps": steps, "instructions": count_instructions, "idle": idle, "places": places}
+
+
 def measure(is_quick=False, parts=PARTS):
     build("control_bench_tools", REPOSITORY / "bench" / "gateway" / "packages.txt")
     os.environ.setdefault("LC_ALL", "C")
     rows = []
     try:
         for part in PARTS:
-            if part in parts:
-                rows += globals()[part](is_quick)
+            rows += MEASURES[part](is_quick) if part in parts else []
     finally:
         progress_done()
     return rows

@@ -93,10 +93,10 @@ void close_refused(Step& step, App& app, Replica& replica, const model::SlotsClo
 warmth::Terms terms_of(const App& app, const Replica& replica) {
   const RevisionRecord& record = record_at(app, replica.revision->id);
   const model::AppSpec& spec = replica.revision->spec;
-  const warmth::WakeEstimate& parked = record.wake_parked;
+  const warmth::WakeEstimates& parked = record.wake_parked;
   const Duration cold = record.wake_cold.value();
   const std::size_t accelerators = replica.lease.accelerators.size();
-  return {.wake = {.parked = parked.is_measured() ? parked.value()
+  return {.wake = {.parked = parked.is_measured() ? parked.on(replica.lease.node)
                                                   : warmth::unmeasured_parked(parked.value(), cold),
                    .cold = cold},
           .accelerators =

@@ -72,12 +72,12 @@ App& ensure_app(Step& step, const std::shared_ptr<const model::Revision>& revisi
   if (app.revisions.contains(revision->id)) return app;
   RevisionRecord record{.revision = revision};
   const warmth::WakeTimes prior = warmth::prior_wake_times(revision->spec.needs[0].kind == "cpu");
-  record.wake_cold = warmth::WakeEstimate(prior.cold);
-  record.wake_parked = warmth::WakeEstimate(prior.parked);
+  record.wake_cold = warmth::WakeEstimates(prior.cold);
+  record.wake_parked = warmth::WakeEstimates(prior.parked);
   // A revision starts much like the one before it.
   if (const auto before = app.revisions.find(app.active); before != app.revisions.end()) {
-    record.wake_cold = warmth::WakeEstimate(before->second.wake_cold.value());
-    record.wake_parked = warmth::WakeEstimate(before->second.wake_parked.value());
+    record.wake_cold = warmth::WakeEstimates(before->second.wake_cold.value());
+    record.wake_parked = warmth::WakeEstimates(before->second.wake_parked.value());
   }
   app.revisions.emplace(revision->id, std::move(record));
   if (is_new) app.active = revision->id;

@@ -12,7 +12,7 @@
 //   3. else has idle replicas cooled (place/pressure.h) and claims what they will give back;
 //   4. else, where it is parked and another node could hold a fresh one, stays parked and a start is
 //      planned in its place;
-//   5. else waits, and says for what. When an idle replica has not been idle for long enough, or a
+//   5. else waits, and says for what; after a while a node is kept free for it. When an idle replica has not been idle for long enough, or a
 //      busy one may become idle, an alarm brings everybody back here.
 #include <algorithm>
 #include <ranges>
@@ -31,6 +31,11 @@ namespace {
 
 // Each pass gives something up, so that few are needed; a bound in case that is ever untrue.
 constexpr int kPassesMax = 4;
+
+// See reserve().
+constexpr Duration kReserveAfter = 30s;
+constexpr Duration kReserveFor = 600s;
+constexpr std::size_t kReservedMax = 8;  // nodes at once; whoever comes later waits without
 
 bool is_going(const Replica& replica) {
   return replica.state == State::Parking || replica.state == State::Stopping ||
@@ -60,15 +65,31 @@ struct Wanted {
   std::vector<model::AcceleratorNeed> needs;
   Bytes memory;
   NodeId only;
+  const Replica& replica;
+  const RevisionRecord& record;
+
   [[nodiscard]] place::Wish wish() const {
-    return {.needs = needs, .memory = memory, .only = only};
+    const model::Revision& revision = *record.revision;
+    return {.needs = needs,
+            .memory = memory,
+            .only = only,
+            .workspace = revision.workspace,
+            .content = revision.model_path,
+            .starts = replica.state == State::Planned ? &record.wake_cold : &record.wake_parked,
+            .urgency_milli = revision.spec.scale.urgency_milli};
   }
 };
 
-Wanted wanted_by(const Replica& replica) {
+Wanted wanted_by(const World& world, const Replica& replica) {
+  const RevisionRecord& record = record_at(world.apps.at(replica.app), replica.revision->id);
   const model::AppSpec& spec = replica.revision->spec;
-  if (replica.state == State::Planned)
-    return {.needs = spec.needs, .memory = spec.memory, .only = {}};
+  if (replica.state == State::Planned) {
+    return {.needs = spec.needs,
+            .memory = spec.memory,
+            .only = {},
+            .replica = replica,
+            .record = record};
+  }
   const auto same_kind = [&](const model::AcceleratorNeed& need) {
     return need.kind == replica.lease.kind || need.kind == "any";
   };
@@ -76,7 +97,9 @@ Wanted wanted_by(const Replica& replica) {
   const std::uint32_t count = need == spec.needs.end() ? 1 : need->count;
   return {.needs = {{.kind = replica.lease.kind, .count = count, .memory_each = {}}},
           .memory = {},
-          .only = replica.lease.node};
+          .only = replica.lease.node,
+          .replica = replica,
+          .record = record};
 }
 
 // With a fixed port there can be only one, of whatever revision.
@@ -132,17 +155,19 @@ void order_resume(Step& step, Replica& replica) {
   step.emit(model::ResumeReplica{replica.id});
 }
 
-void grant(Step& step, Replica& replica, model::Lease lease) {
+void grant(Step& step, Replica& replica, model::Lease lease, const std::string& why) {
   World& world = step.world;
   place::NodeLoad& node = world.nodes.at(lease.node);
   place::take(node, lease);
   world.lease_queue.erase(*replica.lease_turn);
   replica.lease_turn.reset();
+  replica.reservation.reset();
   std::string where = node.node.name + ", " + lease.kind;
   for (const std::uint32_t index : lease.accelerators) where += " " + std::to_string(index);
-  decide(step, about(replica), "place", "placed on " + where + ": the fullest node that fits");
+  decide(step, about(replica), "place", "placed on " + where + ": " + why);
   if (replica.state == State::Planned) {
     replica.lease = std::move(lease);
+    place::move_in(node, replica.revision->workspace);
     order_start(step, world.apps.at(replica.app), replica);
   } else {
     replica.lease.accelerators = std::move(lease.accelerators);
@@ -167,7 +192,8 @@ Instant victim_from(const World& world, const Replica& replica, Instant now) {
   if (replica.state == State::Parked) return replica.lease_turn ? Instant::never() : now;
   if (replica.state != State::Ready || !may_cool(world, *app, replica)) return Instant::never();
   // Reports of work move `idle_since` on; should none come, the slot word is asked in the end.
-  return std::max(replica.idle_since, replica.ready_since) + warmth::kIdleMin;
+  return std::max(replica.idle_since + warmth::kIdleMin,
+                  replica.ready_since + warmth::residency(terms_of(*app, replica)));
 }
 
 place::Candidate candidate_of(const World& world, const Replica& replica, Instant now) {
@@ -255,6 +281,51 @@ bool relieve(Step& step, Picture& picture, const Replica& waiting, const place::
   return !victims.empty();
 }
 
+// Everything idle on the node that is kept free; what is given back is kept as well.
+void clear_node(Step& step, Picture& picture, const place::Reserved& reserved,
+                const Replica& waiting) {
+  std::vector<place::Candidate>& candidates = ensure_candidates(step, picture);
+  for (const place::Candidate& one : candidates) {
+    const bool is_there = one.node == reserved.node && one.kind == reserved.kind &&
+                          one.accelerators > 0 && one.app != waiting.app;
+    if (!is_there ||
+        victim_from(step.world, step.world.replicas.at(one.replica), step.now) > step.now)
+      continue;
+    const place::Relief relief = one.may_park ? place::Relief::Park : place::Relief::Stop;
+    cool_victim(step, picture, {one.replica, relief}, waiting);
+  }
+  std::erase_if(candidates, [&](const place::Candidate& one) { return one.node == reserved.node; });
+}
+
+// A stream of small wishes would take every accelerator that comes free, one by one, from a large one
+// that waits for several at once. After kReserveAfter it has a node kept free for it: nobody behind
+// it in the line gets anything there, and what is idle there is cooled. Where that does not help
+// within kReserveFor, a node is chosen afresh. True while there is one.
+bool reserve(Step& step, Picture& picture, Replica& replica, const place::Wish& wish) {
+  const Instant from = replica.in_line_since + kReserveAfter;
+  if (step.now < from) picture.look_again = std::min(picture.look_again, from);
+  if (step.now < from || picture.reserved == kReservedMax) return false;
+  std::optional<Reservation>& kept = replica.reservation;
+  const bool is_kept = kept && step.now < kept->since + kReserveFor;
+  place::Wish there = wish;
+  if (is_kept) there.only = kept->node;
+  const std::optional<place::Reserved> reserved = place::pick_reservation(picture.future, there);
+  if (!reserved) return false;
+  if (!is_kept) {
+    kept = {reserved->node, step.now};
+    decide(step, about(replica), "reserve",
+           step.world.nodes.at(reserved->node).node.name +
+               " is kept free for it: " + std::to_string(reserved->count) + " " + reserved->kind +
+               " were not free at once for " + to_words(step.now - replica.in_line_since));
+  }
+  picture.reserved += 1;
+  picture.look_again = std::min(picture.look_again, kept->since + kReserveFor);
+  clear_node(step, picture, *reserved, replica);
+  place::hold_free(picture.open.at(reserved->node), *reserved, wish.memory);
+  place::hold_free(picture.future.at(reserved->node), *reserved, wish.memory);
+  return true;
+}
+
 void keep_waiting(Step& step, Replica& replica, const std::string& why) {
   if (replica.reason == why) return;
   replica.reason = why;
@@ -282,14 +353,21 @@ bool start_elsewhere(Step& step, Picture& picture, App& app, Replica& replica) {
        .why = "the parked " + model::to_text(replica.id) + " cannot come back: " + why});
 }
 
+std::string why_there(const place::Nodes& nodes, const Wanted& wanted, const model::Lease& lease) {
+  if (wanted.only) return "its parked copy is there";
+  return place::why_there(nodes, wanted.wish(), lease);
+}
+
 // Case 1 at the top of this file, while nobody in the line has a claim: what is free is the nodes as
 // they are.
 bool take_if_free(Step& step, Replica& replica) {
   if (!waits_for_end_of(step.world, step.world.apps.at(replica.app), replica).empty()) return false;
-  const Wanted wanted = wanted_by(replica);
+  const Wanted wanted = wanted_by(step.world, replica);
   std::optional<model::Lease> lease = place::pick_place(step.world.nodes, wanted.wish());
-  if (lease) grant(step, replica, std::move(*lease));
-  return lease.has_value();
+  if (!lease) return false;
+  const std::string why = why_there(step.world.nodes, wanted, *lease);
+  grant(step, replica, std::move(*lease), why);
+  return true;
 }
 
 Refused* find_refused(Picture& picture, const Wanted& wanted) {
@@ -297,6 +375,16 @@ Refused* find_refused(Picture& picture, const Wanted& wanted) {
     return one.only == wanted.only && one.memory == wanted.memory && one.needs == wanted.needs;
   });
   return found == picture.refused.end() ? nullptr : &*found;
+}
+
+Refused& ensure_refused(Picture& picture, const Wanted& wanted) {
+  if (Refused* found = find_refused(picture, wanted)) return *found;
+  picture.refused.push_back({.needs = wanted.needs,
+                             .memory = wanted.memory,
+                             .only = wanted.only,
+                             .why = place::why_refused(picture.open, wanted.wish()),
+                             .claimed = {}});
+  return picture.refused.back();
 }
 
 // Room in `future`; where the last one with this wish has a claim there is often more.
@@ -312,18 +400,25 @@ std::optional<model::Lease> find_future(const Picture& picture, const Refused& r
 }
 
 // Cases 2 to 5. The replica may be gone afterwards.
-void wait_for_room(Step& step, Picture& picture, Replica& replica, Refused& refused) {
+void wait_for_room(Step& step, Picture& picture, Replica& replica, const Wanted& wanted) {
   App& app = step.world.apps.at(replica.app);
-  const place::Wish wish{.needs = refused.needs, .memory = refused.memory, .only = refused.only};
+  Refused& refused = ensure_refused(picture, wanted);
+  const place::Wish wish = wanted.wish();
   std::optional<model::Lease> lease = find_future(picture, refused, wish);
   if (!lease && relieve(step, picture, replica, wish))
     lease = place::pick_place(picture.future, wish);
   if (lease) {
     refused.claimed = lease->node;
-    claim(picture, *lease);
+    // What is free already is kept: what is on its way may be called back.
+    claim(picture, place::with_open_first(std::move(*lease), picture.open.at(refused.claimed),
+                                          picture.future.at(refused.claimed)));
     keep_waiting(step, replica, "waits for accelerators that are being given back: " + refused.why);
   } else if (!start_elsewhere(step, picture, app, replica)) {
-    keep_waiting(step, replica, "waits for accelerators: " + refused.why);
+    const bool is_reserved = reserve(step, picture, replica, wish);
+    keep_waiting(step, replica,
+                 (is_reserved ? "waits for accelerators of a node that is kept free for it: "
+                              : "waits for accelerators: ") +
+                     refused.why);
     if (replica.purpose == Purpose::Rollout) make_way(step, app, picture.future, wish);
   }
 }
@@ -332,27 +427,20 @@ void wait_for_room(Step& step, Picture& picture, Replica& replica, Refused& refu
 void settle_one(Step& step, Picture& picture, Replica& replica) {
   const std::string before = waits_for_end_of(step.world, step.world.apps.at(replica.app), replica);
   if (!before.empty()) return keep_waiting(step, replica, before);
-  Wanted wanted = wanted_by(replica);
-  Refused* refused = find_refused(picture, wanted);
+  const Wanted wanted = wanted_by(step.world, replica);
   std::optional<model::Lease> lease;
-  if (refused == nullptr) lease = place::pick_place(picture.open, wanted.wish());
+  if (find_refused(picture, wanted) == nullptr)
+    lease = place::pick_place(picture.open, wanted.wish());
   if (lease) {
+    const std::string why = why_there(picture.open, wanted, *lease);
     place::take(picture.open.at(lease->node), *lease);
     place::take(picture.future.at(lease->node), *lease);
-    return grant(step, replica, std::move(*lease));
+    grant(step, replica, std::move(*lease), why);
+  } else if (replica.purpose == Purpose::Floor) {
+    give_up_plan(step, replica, "nothing is free for a guess");
+  } else {
+    wait_for_room(step, picture, replica, wanted);
   }
-  if (replica.purpose == Purpose::Floor)
-    return give_up_plan(step, replica, "nothing is free for a guess");
-  if (refused == nullptr) {
-    std::string why = place::why_refused(picture.open, wanted.wish());
-    picture.refused.push_back({.needs = std::move(wanted.needs),
-                               .memory = wanted.memory,
-                               .only = wanted.only,
-                               .why = std::move(why),
-                               .claimed = {}});
-    refused = &picture.refused.back();
-  }
-  wait_for_room(step, picture, replica, *refused);
 }
 
 // From the first who was not looked at to the last who stands in the line when this begins.
@@ -390,6 +478,8 @@ bool begin_walk(World& world) {
 void join_lease_queue(Step& step, Replica& replica) {
   World& world = step.world;
   replica.lease_turn = world.lease_turns++;
+  replica.in_line_since = step.now;
+  replica.reservation.reset();
   world.lease_queue.emplace(*replica.lease_turn, replica.id);
 }
 

@@ -78,9 +78,9 @@ std::optional<Duration> expected_wait(const World& world, const App& app, std::s
   const Replica* coming = find_coming(world, app);
   if (coming == nullptr || !is_coming(*coming) || !coming->is_ordered) return std::nullopt;
   const RevisionRecord& record = record_at(app, coming->revision->id);
-  const warmth::WakeEstimate& whole =
+  const warmth::WakeEstimates& whole =
       is_from_parked(*coming) ? record.wake_parked : record.wake_cold;
-  const Duration rest = whole.value() - (now - coming->ordered_at);
+  const Duration rest = whole.on(coming->lease.node) - (now - coming->ordered_at);
   // One that takes longer than usual may take any time.
   if (!whole.is_measured() || rest <= 0s) return std::nullopt;
   return rest;

@@ -67,6 +67,7 @@ Replica& adopt(Step& step, App& app, const model::ReplicaFound& found) {
   replica.lease = found.lease;
   if (found.state == State::Parked) replica.lease.accelerators.clear();
   place::take(world.nodes.at(replica.lease.node), replica.lease);
+  place::move_in(world.nodes.at(replica.lease.node), replica.revision->workspace);
   replica.slot = found.slot;
   world.slots_free.erase(found.slot);
   replica.port = found.port;

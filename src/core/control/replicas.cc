@@ -45,11 +45,12 @@ std::string way_words(const Replica& replica, Instant now) {
 
 void learn_wake_time(Step& step, App& app, const Replica& replica) {
   RevisionRecord& record = record_at(app, replica.revision->id);
+  const NodeId node = replica.lease.node;
   const Duration time = step.now - replica.ordered_at;
   if (replica.woke_from == model::Temperature::Parked) {
-    record.wake_parked.measured(time);
+    record.wake_parked.measured(node, time);
   } else {
-    record.wake_cold.measured(time);
+    record.wake_cold.measured(node, time);
   }
 }
 

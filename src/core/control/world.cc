@@ -187,7 +187,9 @@ void give_back_accelerators(Step& step, Replica& replica) {
 void forget_replica(Step& step, Replica& replica) {
   World& world = step.world;
   if (replica.lease.node) {
-    place::give_back(world.nodes.at(replica.lease.node), replica.lease);
+    place::NodeLoad& node = world.nodes.at(replica.lease.node);
+    place::give_back(node, replica.lease);
+    place::move_out(node, replica.revision->workspace);
     world.leases_moved = true;
   }
   if (replica.lease_turn) {

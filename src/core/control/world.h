@@ -54,6 +54,12 @@ struct Milestone {
   Instant at;
 };
 
+// A node whose accelerators are kept free, as they become so, for one that waits for many at once.
+struct Reservation {
+  NodeId node;
+  Instant since;
+};
+
 // A replica from its plan to its death. Owned by World::replicas.
 struct Replica {
   ReplicaId id;
@@ -75,7 +81,9 @@ struct Replica {
 
   // On the way up.
   std::optional<std::uint64_t>
-      lease_turn;           // it waits for accelerators; its place in World::lease_queue
+      lease_turn;         // it waits for accelerators; its place in World::lease_queue
+  Instant in_line_since;  // with a turn
+  std::optional<Reservation> reservation;
   bool is_ordered = false;  // StartReplica was sent
   Instant ordered_at;       // when StartReplica or ResumeReplica was sent
   life::StartClock start_clock;
@@ -106,8 +114,8 @@ struct Replica {
 struct RevisionRecord {
   std::shared_ptr<const model::Revision> revision;
   life::FailureBudget budget;
-  warmth::WakeEstimate wake_cold{10s};
-  warmth::WakeEstimate wake_parked{50ms};
+  warmth::WakeEstimates wake_cold{10s};
+  warmth::WakeEstimates wake_parked{50ms};
 };
 
 // An app. `active` takes new requests, but while `fallback` is set that older revision still does,
@@ -178,6 +186,7 @@ struct Picture {
   // What may be cooled, by node; looked for when somebody asks. One that has changed since stays.
   std::optional<std::vector<place::Candidate>> candidates;
   std::vector<Refused> refused;
+  std::size_t reserved = 0;  // nodes that are kept free for somebody
   Instant look_again = Instant::never();
 };
 

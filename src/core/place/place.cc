@@ -11,6 +11,9 @@ namespace {
 
 // A refusal names so many nodes; the rest are counted.
 constexpr std::size_t kNodesNamedMax = 4;
+// Of the scores, see the top of place.h.
+constexpr std::int64_t kFreeMs = 2000;
+constexpr std::int64_t kOthersMs = 200;
 
 const model::AcceleratorPool* find_pool(const model::Node& node, std::string_view kind) {
   const auto has_kind = [&](const model::AcceleratorPool& pool) { return pool.kind == kind; };
@@ -115,23 +118,50 @@ model::Lease lease_on(const NodeLoad& load, const model::AcceleratorPool& pool,
   return lease;
 }
 
+bool has_others(const NodeLoad& load, std::string_view workspace) {
+  return std::ranges::any_of(load.tenants,
+                             [&](const Tenant& tenant) { return tenant.workspace != workspace; });
+}
+
+// A node that may hold the need, and what its score is made of.
+struct Fit {
+  const NodeLoad* load = nullptr;
+  const model::AcceleratorPool* pool = nullptr;
+  Duration start{};
+  std::int64_t left_ms = 0;  // for what stays free
+  bool has_others = false;
+
+  [[nodiscard]] std::int64_t score() const {
+    return whole_ms(start) + left_ms + (has_others ? kOthersMs : 0);
+  }
+};
+
+std::optional<Fit> find_fit(const NodeLoad& load, const Wish& wish,
+                            const model::AcceleratorNeed& need) {
+  const model::AcceleratorPool* pool = find_room(load, need, wish.memory);
+  if (pool == nullptr) return std::nullopt;
+  const std::int64_t left = free_count(load, *pool) - need.count;
+  return Fit{.load = &load,
+             .pool = pool,
+             .start = expected_start(load, wish),
+             .left_ms = kFreeMs * left / pool->count,
+             .has_others = !wish.workspace.empty() && has_others(load, wish.workspace)};
+}
+
 std::optional<model::Lease> best_lease(const Nodes& nodes, const Wish& wish,
                                        const model::AcceleratorNeed& need) {
-  const NodeLoad* best = nullptr;
-  const model::AcceleratorPool* best_pool = nullptr;
-  std::uint32_t best_free = 0;
-  for (const auto& [id, load] : nodes) {
-    if (wish.only && id != wish.only) continue;
-    const model::AcceleratorPool* pool = find_room(load, need, wish.memory);
-    if (pool == nullptr) continue;
-    const std::uint32_t free = free_count(load, *pool);
-    if (best != nullptr && free >= best_free) continue;
-    best = &load;
-    best_pool = pool;
-    best_free = free;
+  std::optional<Fit> best;
+  const auto consider = [&](const NodeLoad& load) {
+    const std::optional<Fit> fit = find_fit(load, wish, need);
+    if (fit && (!best || fit->score() < best->score())) best = fit;
+  };
+  if (wish.only) {
+    if (const auto only = nodes.find(wish.only); only != nodes.end()) consider(only->second);
+  } else {
+    for (const auto& [id, load] : nodes) consider(load);
   }
-  if (best == nullptr) return std::nullopt;
-  return lease_on(*best, *best_pool, need, wish.memory);
+  if (!best) return std::nullopt;
+  return lease_on(*best->load, *best->pool, need, wish.memory);
 }
 
 bool could_hold(const model::Node& node, const Wish& wish) {
@@ -141,6 +171,32 @@ bool could_hold(const model::Node& node, const Wish& wish) {
       return is_of_kind(pool, need) && pool.count >= need.count;
     });
   });
+}
+
+// "starts in about 2 s (measured there)".
+std::string start_words(const Fit& fit, const Wish& wish) {
+  std::string words = "starts in about " + to_words(fit.start);
+  if (wish.starts->find(fit.load->node.id) != nullptr) return words + " (measured there)";
+  const auto held = fit.load->node.contents.find(wish.content);
+  if (held == fit.load->node.contents.end()) return words;
+  return words + (held->second == model::Nearness::Memory ? " (holds what it reads in memory)"
+                                                          : " (holds what it reads on disk)");
+}
+
+// What sets the chosen one apart from the others that fit.
+std::string choice_words(const Fit& chosen, const std::vector<Fit>& fits, const Wish& wish) {
+  const auto is_any = [&](auto&& is_worse) { return std::ranges::any_of(fits, is_worse); };
+  std::vector<std::string> words;
+  if (is_any([&](const Fit& fit) { return fit.start > chosen.start; }))
+    words.push_back(start_words(chosen, wish));
+  const bool is_fullest = !is_any([&](const Fit& fit) { return fit.left_ms < chosen.left_ms; }) &&
+                          is_any([&](const Fit& fit) { return fit.left_ms > chosen.left_ms; });
+  if (is_fullest) words.emplace_back("the fullest of them");
+  if (!chosen.has_others && is_any([](const Fit& fit) { return fit.has_others; }))
+    words.emplace_back("no other workspace's replica on it");
+  std::string sentence;
+  for (const std::string& one : words) sentence += (sentence.empty() ? "" : ", ") + one;
+  return sentence.empty() ? "all alike, the first of them" : sentence;
 }
 
 // "a: node is down; b: not enough host memory (...); and 3 more nodes".
@@ -202,6 +258,32 @@ void mark_taken(NodeLoad& load, const model::Lease& lease) {
   load.claimed = load.claimed + lease.memory;
 }
 
+void move_in(NodeLoad& load, std::string_view workspace) {
+  const auto found = std::ranges::find(load.tenants, workspace, &Tenant::workspace);
+  if (found != load.tenants.end()) {
+    found->replicas += 1;
+  } else {
+    load.tenants.push_back({std::string(workspace), 1});
+  }
+}
+
+void move_out(NodeLoad& load, std::string_view workspace) {
+  const auto found = std::ranges::find(load.tenants, workspace, &Tenant::workspace);
+  KELVIN_CHECK(found != load.tenants.end());
+  found->replicas -= 1;
+  if (found->replicas == 0) load.tenants.erase(found);
+}
+
+Duration expected_start(const NodeLoad& load, const Wish& wish) {
+  if (wish.starts == nullptr) return 0s;
+  if (const warmth::WakeEstimate* there = wish.starts->find(load.node.id)) return there->value();
+  const Duration usual = wish.starts->value();
+  if (wish.content.empty() || load.node.contents.empty()) return usual;
+  const auto held = load.node.contents.find(wish.content);
+  if (held == load.node.contents.end()) return usual * 2;
+  return held->second == model::Nearness::Memory ? usual / 2 : usual;
+}
+
 std::optional<model::Lease> pick_place(const Nodes& nodes, const Wish& wish) {
   KELVIN_CHECK(!wish.needs.empty());
   for (const model::AcceleratorNeed& need : wish.needs) {
@@ -222,6 +304,77 @@ std::string why_refused(const Nodes& nodes, const Wish& wish) {
     text.add(load.node.name, reasons);
   }
   return text.take();
+}
+
+model::Lease with_open_first(model::Lease lease, const NodeLoad& open, const NodeLoad& future) {
+  const model::AcceleratorPool* pool = find_pool(future.node, lease.kind);
+  KELVIN_CHECK(pool != nullptr);
+  const std::size_t count = lease.accelerators.size();
+  lease.accelerators.clear();
+  const auto add_free = [&](const NodeLoad& load) {
+    const Taken* taken = find_taken(load, lease.kind);
+    for (std::uint32_t index = 0; index < pool->count && lease.accelerators.size() < count;
+         ++index) {
+      const bool is_free = taken == nullptr || !is_taken(*taken, index);
+      if (is_free && std::ranges::find(lease.accelerators, index) == lease.accelerators.end())
+        lease.accelerators.push_back(index);
+    }
+  };
+  add_free(open);
+  add_free(future);
+  std::ranges::sort(lease.accelerators);
+  return lease;
+}
+
+std::string why_there(const Nodes& nodes, const Wish& wish, const model::Lease& lease) {
+  const auto is_met = [&](const model::AcceleratorNeed& need) {
+    const bool is_kind = need.kind == lease.kind || (need.kind == "any" && lease.kind != "cpu");
+    return is_kind && need.count == lease.accelerators.size();
+  };
+  const auto need = std::ranges::find_if(wish.needs, is_met);
+  KELVIN_CHECK(need != wish.needs.end());
+  std::vector<Fit> fits;
+  std::optional<Fit> chosen;
+  for (const auto& [id, load] : nodes) {
+    const std::optional<Fit> fit = find_fit(load, wish, *need);
+    if (!fit) continue;
+    fits.push_back(*fit);
+    if (id == lease.node) chosen = fit;
+  }
+  if (!chosen || fits.size() == 1) return "the only node that fits";
+  return "the best of " + std::to_string(fits.size()) +
+         " nodes that fit: " + choice_words(*chosen, fits, wish);
+}
+
+std::optional<Reserved> pick_reservation(const Nodes& nodes, const Wish& wish) {
+  for (const model::AcceleratorNeed& need : wish.needs) {
+    std::optional<Reserved> best;
+    std::uint32_t best_free = 0;
+    for (const auto& [id, load] : nodes) {
+      if ((wish.only && id != wish.only) || !load.node.is_up || wish.memory > load.node.memory)
+        continue;
+      for (const model::AcceleratorPool& pool : load.node.pools) {
+        if (!is_of_kind(pool, need) || pool.count < need.count) continue;
+        const std::uint32_t free = free_count(load, pool);
+        if (best && free <= best_free) continue;
+        best = {.node = id, .kind = pool.kind, .count = need.count};
+        best_free = free;
+      }
+    }
+    if (best) return best;
+  }
+  return std::nullopt;
+}
+
+void hold_free(NodeLoad& load, const Reserved& reserved, Bytes memory) {
+  const model::AcceleratorPool* pool = find_pool(load.node, reserved.kind);
+  Taken& taken = ensure_taken(load, reserved.kind);
+  std::uint32_t missing = pool == nullptr ? 0 : reserved.count;
+  for (std::uint32_t index = 0; missing > 0 && index < pool->count; ++index) {
+    if (set_taken(taken, index, true)) missing -= 1;
+  }
+  const Bytes free{load.node.memory.count - std::min(load.node.memory.count, load.claimed.count)};
+  load.claimed = load.claimed + std::min(free, memory);
 }
 
 std::optional<std::string> why_never(const Nodes& nodes, const Wish& wish) {

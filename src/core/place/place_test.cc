@@ -119,14 +119,77 @@ TEST(Place, KeepsToOneNodeWhereAsked) {
   EXPECT_FALSE(pick_place(nodes, {.needs = need, .only = {2}}));
 }
 
-// What find_room and best_lease come to, without their shortcuts: the free indices of every pool that the
-// need fits, the fewest free first, then the lowest id.
+TEST(Place, PrefersTheNodeWhereTheStartIsExpectedToBeShortest) {
+  Nodes nodes =
+      nodes_of({node(1, "a", "h100", 4), node(2, "b", "h100", 4), node(3, "c", "h100", 4)});
+  occupy(nodes, 1, {0, 1, 2});
+  warmth::WakeEstimates starts(10s);
+  const std::vector<AcceleratorNeed> need{{.kind = "h100"}};
+  const Wish wish{.needs = need, .content = "weights", .starts = &starts};
+  EXPECT_EQ(pick_place(nodes, wish)->node.value, 1u) << "nothing is known: the fullest";
+  nodes.at({2}).node.contents = {{"weights", model::Nearness::Memory}};
+  nodes.at({3}).node.contents = {{"others", model::Nearness::Disk}};
+  EXPECT_EQ(expected_start(nodes.at({1}), wish), 10s);
+  EXPECT_EQ(expected_start(nodes.at({2}), wish), 5s);
+  EXPECT_EQ(expected_start(nodes.at({3}), wish), 20s);
+  EXPECT_EQ(pick_place(nodes, wish)->node.value, 2u);
+  starts.measured({3}, 1s);
+  EXPECT_EQ(expected_start(nodes.at({3}), wish), 1s) << "what was measured there counts";
+  nodes.at({2}).node.contents.clear();
+  EXPECT_EQ(expected_start(nodes.at({2}), wish), 1s) << "elsewhere, what was measured anywhere";
+  EXPECT_EQ(pick_place(nodes, wish)->node.value, 1u);
+}
+
+TEST(Place, PrefersANodeWithoutOtherWorkspacesAmongEquals) {
+  Nodes nodes = nodes_of({node(1, "a", "cpu", 4), node(2, "b", "cpu", 4)});
+  move_in(nodes.at({1}), "other");
+  const std::vector<AcceleratorNeed> need{{}};
+  const Wish wish{.needs = need, .workspace = "default"};
+  const auto lease = pick_place(nodes, wish);
+  EXPECT_EQ(lease->node.value, 2u);
+  EXPECT_EQ(why_there(nodes, wish, *lease),
+            "the best of 2 nodes that fit: no other workspace's replica on it");
+  move_out(nodes.at({1}), "other");
+  EXPECT_EQ(why_there(nodes, wish, *pick_place(nodes, wish)),
+            "the best of 2 nodes that fit: all alike, the first of them");
+}
+
+TEST(Place, ClaimsWhatIsFreeBeforeWhatIsOnItsWay) {
+  Nodes open = nodes_of({node(1, "a", "h100", 4)});
+  Nodes future = open;
+  occupy(open, 1, {0, 1, 2});
+  occupy(future, 1, {0});
+  const std::vector<AcceleratorNeed> need{{.kind = "h100", .count = 2}};
+  const Lease lease = *pick_place(future, {.needs = need});
+  EXPECT_EQ(lease.accelerators, (std::vector<std::uint32_t>{1, 2}));
+  EXPECT_EQ(with_open_first(lease, open.at({1}), future.at({1})).accelerators,
+            (std::vector<std::uint32_t>{1, 3}));
+}
+
+TEST(Place, ReservesWhereMostIsFreeAlready) {
+  Nodes nodes =
+      nodes_of({node(1, "a", "h100", 8), node(2, "b", "h100", 8), node(3, "c", "h100", 2)});
+  occupy(nodes, 1, {0, 1, 2, 3, 4, 5, 6});
+  occupy(nodes, 2, {0, 1, 2, 3, 4});
+  const std::vector<AcceleratorNeed> need{{.kind = "b200"}, {.kind = "h100", .count = 4}};
+  const auto reserved = pick_reservation(nodes, {.needs = need});
+  ASSERT_TRUE(reserved);
+  EXPECT_EQ(reserved->node.value, 2u);
+  hold_free(nodes.at({2}), *reserved, 9_GiB);
+  EXPECT_EQ(free_count(nodes.at({2}), nodes.at({2}).node.pools[0]), 0u);
+  EXPECT_EQ(nodes.at({2}).claimed, 8_GiB) << "as much as there is";
+}
+
+// What pick_place comes to, without its shortcuts: the free indices of the fullest pool of every node
+// that the need fits, the smallest score first, then the lowest id.
 std::optional<Lease> naive_place(const Nodes& nodes, const Wish& wish) {
   for (const AcceleratorNeed& need : wish.needs) {
-    std::optional<std::pair<std::size_t, Lease>> best;
+    std::optional<std::pair<std::int64_t, Lease>> best;
     for (const auto& [id, load] : nodes) {
       const bool is_refused = !load.node.is_up || (wish.only && wish.only != id) ||
                               load.claimed + wish.memory > load.node.memory;
+      std::optional<std::pair<std::int64_t, Lease>> here;
+      std::size_t here_free = 0;
       for (const model::AcceleratorPool& pool : load.node.pools) {
         const bool is_wanted = need.kind == "any" ? pool.kind != "cpu" : need.kind == pool.kind;
         if (is_refused || !is_wanted || pool.memory_each < need.memory_each) continue;
@@ -135,11 +198,16 @@ std::optional<Lease> naive_place(const Nodes& nodes, const Wish& wish) {
           if (can_take(load, {.node = id, .kind = pool.kind, .accelerators = {index}}))
             free.push_back(index);
         }
-        if (free.size() < need.count || (best && free.size() >= best->first)) continue;
-        const std::size_t left = free.size();
+        if (free.size() < need.count || (here && free.size() >= here_free)) continue;
+        here_free = free.size();
+        const auto left = static_cast<std::int64_t>(free.size() - need.count);
         free.resize(need.count);
-        best = {left, {.node = id, .kind = pool.kind, .accelerators = free, .memory = wish.memory}};
+        std::int64_t score = whole_ms(wish.starts->on(id)) + 2000 * left / pool.count;
+        for (const Tenant& tenant : load.tenants) score += tenant.workspace == "other" ? 200 : 0;
+        here = {score,
+                {.node = id, .kind = pool.kind, .accelerators = free, .memory = wish.memory}};
       }
+      if (here && (!best || here->first < best->first)) best = here;
     }
     if (best) return best->second;
   }
@@ -167,6 +235,7 @@ Nodes random_nodes(Random& random, std::uint64_t most) {
       }
     }
     load.claimed = {random.below(9) << 30U};
+    if (random.below(3) == 0) move_in(load, "other");
     nodes.emplace(load.node.id, std::move(load));
   }
   return nodes;
@@ -174,6 +243,9 @@ Nodes random_nodes(Random& random, std::uint64_t most) {
 
 TEST(Place, FindsWhatASearchWithoutShortcutsFinds) {
   Random random{4};
+  warmth::WakeEstimates starts(10s);
+  for (std::uint64_t id = 1; id <= 40; id += 3)
+    starts.measured({id}, std::chrono::milliseconds(2000 + random.below(12'000)));
   for (int round = 0; round < 60; ++round) {
     const Nodes nodes = random_nodes(random, round == 0 ? 1000 : 40);
     for (int i = 0; i < 20; ++i) {
@@ -184,7 +256,10 @@ TEST(Place, FindsWhatASearchWithoutShortcutsFinds) {
                          .count = static_cast<std::uint32_t>(1 + random.below(9)),
                          .memory_each = {random.below(2) == 0 ? 0 : random.below(100) << 30U}});
       }
-      const Wish wish{.needs = needs, .memory = {random.below(4) << 30U}};
+      const Wish wish{.needs = needs,
+                      .memory = {random.below(4) << 30U},
+                      .workspace = "default",
+                      .starts = &starts};
       const std::optional<Lease> found = pick_place(nodes, wish);
       const std::optional<Lease> expected = naive_place(nodes, wish);
       ASSERT_EQ(found.has_value(), expected.has_value()) << round << " " << i;

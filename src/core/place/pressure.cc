@@ -15,6 +15,9 @@ struct Shortage {
   Bytes memory;
 };
 
+// Keeps the sum of losses within its integer.
+constexpr std::uint32_t kUrgencyMilliMax = 10'000'000;
+
 struct Plan {
   std::vector<Victim> victims;
   std::int64_t loss = 0;
@@ -140,6 +143,12 @@ std::vector<Shortage> shortages_of(const NodeLoad& load, const model::Accelerato
   return shortages;
 }
 
+// What it costs that a start on this node takes as long as it does, in the unit of the losses.
+std::int64_t start_loss(const NodeLoad& load, const Wish& wish) {
+  const Duration start = std::min<Duration>(expected_start(load, wish), warmth::kIdleMax);
+  return whole_ms(start) * (1000 + std::min(wish.urgency_milli, kUrgencyMilliMax));
+}
+
 }  // namespace
 
 std::vector<Victim> pick_victims(const Nodes& nodes, const Wish& wish,
@@ -152,6 +161,7 @@ std::vector<Victim> pick_victims(const Nodes& nodes, const Wish& wish,
           std::ranges::equal_range(candidates, id, {}, &Candidate::node);
       for (const Shortage& shortage : shortages_of(load, need, wish.memory, spared)) {
         std::optional<Plan> plan = relieve(shortage, here);
+        if (plan) plan->loss += start_loss(load, wish);
         if (plan && (!best || plan->loss < best->loss)) best = std::move(plan);
       }
     }

@@ -3,7 +3,8 @@
 // A warm replica that is idle can be parked, which frees its accelerators, or stopped, which frees
 // its host memory too; a parked one can be stopped. Each has a loss (see warmth.h). Those with the
 // smallest loss per unit of what is missing go first, until enough is freed; busy replicas are no
-// candidates, so nobody with work is ever a victim.
+// candidates, so nobody with work is ever a victim. Between nodes the time that the start would take
+// there counts too.
 //
 // Example: 1 cpu is missing on a node where x (idle for 2 s, loss 0.7), y (idle for 60 s, loss
 // 0.03) and z (parked) stand: y is parked. Were 1 GiB of host memory missing as well, z would be

@@ -76,6 +76,31 @@ void WakeEstimate::measured(Duration time) {
   is_measured_ = true;
 }
 
+void WakeEstimates::measured(NodeId node, Duration time) {
+  all_.measured(time);
+  auto at = std::ranges::lower_bound(nodes_, node, {}, &OnNode::node);
+  if (at == nodes_.end() || at->node != node) {
+    if (nodes_.size() == kNodesMax) return;
+    at = nodes_.insert(at, {node, WakeEstimate(time)});
+  }
+  at->estimate.measured(time);
+}
+
+const WakeEstimate* WakeEstimates::find(NodeId node) const {
+  const auto at = std::ranges::lower_bound(nodes_, node, {}, &OnNode::node);
+  return at == nodes_.end() || at->node != node ? nullptr : &at->estimate;
+}
+
+Duration WakeEstimates::on(NodeId node) const {
+  const WakeEstimate* measured = find(node);
+  return measured == nullptr ? value() : measured->value();
+}
+
+Duration residency(const Terms& terms) {
+  const Duration wake = terms.may_park ? terms.wake.parked : terms.wake.cold;
+  return std::clamp(wake, kIdleMin, kResidencyMax);
+}
+
 std::optional<Step> next_step(Tier from, const Terms& terms) {
   if (from == Tier::Cold) return std::nullopt;
   Tier to = Tier::Cold;

@@ -31,9 +31,12 @@
 // on the strength of a formula.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
+#include "base/id.h"
 #include "base/time.h"
 #include "model/app.h"
 
@@ -43,6 +46,7 @@ enum class Tier : std::uint8_t { Warm, Parked, Cold };
 
 constexpr Duration kIdleMin = 2s;
 constexpr Duration kIdleMax = 3600s;
+constexpr Duration kResidencyMax = 30s;
 
 struct WakeTimes {
   Duration parked = 50ms;
@@ -69,12 +73,42 @@ class WakeEstimate {
   bool is_measured_ = false;
 };
 
+// Wake times of one revision from one tier: over all nodes, and on each where it was measured.
+class WakeEstimates {
+ public:
+  // Beyond so many nodes the others count as all nodes do.
+  static constexpr std::size_t kNodesMax = 256;
+
+  explicit WakeEstimates(Duration prior) : all_(prior) {}
+  void measured(NodeId node, Duration time);
+  [[nodiscard]] Duration value() const { return all_.value(); }
+  [[nodiscard]] bool is_measured() const { return all_.is_measured(); }
+  // Null where it was never measured there.
+  [[nodiscard]] const WakeEstimate* find(NodeId node) const;
+  // As measured there, else over all nodes, else the prior.
+  [[nodiscard]] Duration on(NodeId node) const;
+
+ private:
+  struct OnNode {
+    NodeId node;
+    WakeEstimate estimate;
+  };
+  WakeEstimate all_;
+  std::vector<OnNode> nodes_;  // ascending
+};
+
 struct Terms {
   WakeTimes wake;
   std::uint32_t accelerators = 1;
   std::uint32_t urgency_milli = 20'000;  // lambda in thousandths
   bool may_park = true;
 };
+
+// For so long after it became ready a replica is not cooled for somebody else's sake: as long as it
+// takes to wake it again, so that two apps that take turns on one accelerator spend no more time on
+// waking than on serving, and whoever comes meanwhile is served in one go; at most kResidencyMax, so
+// that nobody waits for longer because of it.
+[[nodiscard]] Duration residency(const Terms& terms);
 
 struct Step {
   Tier to = Tier::Cold;

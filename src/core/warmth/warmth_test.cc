@@ -95,6 +95,21 @@ TEST(Warmth, LearnsWakeTimesFromTheFirstMeasurementOn) {
   EXPECT_EQ(estimate.value(), 1300ms);
 }
 
+TEST(Warmth, LearnsWakeTimesPerNodeWithAllNodesAsThePrior) {
+  WakeEstimates wake(10s);
+  EXPECT_EQ(wake.on({1}), 10s);
+  wake.measured({1}, 2s);
+  EXPECT_EQ(wake.on({1}), 2s);
+  EXPECT_EQ(wake.on({2}), 2s);
+  wake.measured({2}, 12s);
+  EXPECT_EQ(wake.on({1}), 2s);
+  EXPECT_EQ(wake.on({2}), 12s);
+  EXPECT_EQ(wake.on({3}), 5s) << "30 % of the last, 70 % of what was before";
+  for (std::uint64_t node = 10; node < 10 + 2 * WakeEstimates::kNodesMax; ++node)
+    wake.measured({node}, 5s);
+  EXPECT_EQ(wake.find({10 + 2 * WakeEstimates::kNodesMax - 1}), nullptr);
+}
+
 TEST(Warmth, LosesLessTheLongerItHasBeenIdle) {
   const Terms terms = terms_with({.parked = 1s, .cold = 10s});
   EXPECT_GT(loss_of_cooling(Tier::Parked, terms, 2s), loss_of_cooling(Tier::Parked, terms, 20s));
