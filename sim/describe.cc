@@ -30,6 +30,9 @@ std::string say(const TrafficChanged& e) {
   }
   return "TrafficChanged " + text(e.app) + shares;
 }
+std::string say(const ScheduleChanged& e) {
+  return "ScheduleChanged " + text(e.app) + " " + std::to_string(e.floor.replicas_min);
+}
 std::string say(const ParkAsked& e) { return "ParkAsked " + text(e.app); }
 std::string say(const WakeAsked& e) { return "WakeAsked " + text(e.app); }
 std::string say(const ShutdownAsked&) { return "ShutdownAsked"; }
@@ -110,6 +113,9 @@ std::string say(const TellProgress& e) {
   return "TellProgress " + text(e.request) + " " + e.sentence;
 }
 std::string say(const AskBusy&) { return "AskBusy"; }
+std::string say(const FollowSchedule& e) {
+  return "FollowSchedule " + text(e.app) + ", " + std::to_string(e.rules.size()) + " rules";
+}
 std::string say(const AppendUsage& e) {
   return "AppendUsage " + std::to_string(e.batch.rows.size()) + " rows";
 }

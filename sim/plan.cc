@@ -56,6 +56,18 @@ std::vector<Client> draw_clients(Chance& chance, const Scenario& scenario) {
   return clients;
 }
 
+std::vector<PlannedTurn> draw_turns(Chance& chance, const Scenario& scenario) {
+  std::vector<PlannedTurn> turns;
+  for (std::size_t app = 0; app < scenario.apps.size(); ++app) {
+    if (!scenario.apps[app].has_schedule) continue;
+    for (std::uint64_t n = chance.count(2, 8); n > 0; --n) {
+      const Duration at = chance.between(0s, scenario.traffic);
+      turns.push_back({at, app, static_cast<std::uint32_t>(chance.count(0, 2))});
+    }
+  }
+  return turns;
+}
+
 template <class Item>
 void keep(std::vector<Item>& items, const std::optional<Numbers>& numbers) {
   if (!numbers) return;
@@ -113,6 +125,7 @@ Plan draw_plan(const Scenario& scenario, std::uint64_t seed) {
     const Duration at = chance.between(0s, scenario.traffic);
     plan.acts.push_back({at, {{chance.random.next()}}});
   }
+  plan.turns = draw_turns(chance, scenario);
   return plan;
 }
 

@@ -41,9 +41,17 @@ struct PlannedAct {
   Chance own;  // what is done to which app
 };
 
+// A window of an app's schedule opens or closes.
+struct PlannedTurn {
+  Duration at{};
+  std::size_t app = 0;
+  std::uint32_t floor = 0;
+};
+
 struct Plan {
   std::vector<PlannedFault> faults;
   std::vector<PlannedAct> acts;
+  std::vector<PlannedTurn> turns;
   std::vector<Client> clients;  // their arrival counts from the beginning of the traffic too
 };
 

@@ -194,6 +194,12 @@ void Platform::on(const model::AskBusy& effect) {
   for (std::size_t i = 0; i < loops_.size(); ++i) tell_loop(i, effect);
 }
 
+void Platform::on(const model::FollowSchedule& effect) {
+  const auto floor = outside_.weather.floors.find(effect.app);
+  if (effect.rules.empty() || floor == outside_.weather.floors.end()) return;
+  post(model::ScheduleChanged{effect.app, {.replicas_min = floor->second, .words = "some"}});
+}
+
 void Platform::on(const model::CloseConnections& effect) {
   auto open = std::make_shared<std::size_t>(loops_.size());
   for (std::size_t i = 0; i < loops_.size(); ++i) {

@@ -30,6 +30,8 @@ namespace kelvin::sim {
 struct Weather {
   bool is_slow = false;  // messages take up to seconds
   bool is_store_failing = false;
+  std::map<AppId, std::uint32_t>
+      floors;  // what schedules keep warm by a clock that nobody here has
 };
 
 class Platform {
@@ -90,6 +92,7 @@ class Platform {
   void on(const model::RefuseRequest& effect);
   void on(const model::TellProgress& effect);
   void on(const model::AskBusy& effect);
+  void on(const model::FollowSchedule& effect);
   void on(const model::AppendUsage& effect);
   void on(const model::RecordDecision&) {}
 

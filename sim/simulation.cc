@@ -57,6 +57,9 @@ void Simulation::begin_plan() {
   for (PlannedAct& planned : plan_.acts) {
     ground_.timeline.at(begin + planned.at, [this, &planned] { act_as_operator(planned.own); });
   }
+  for (const PlannedTurn& turn : plan_.turns) {
+    ground_.timeline.at(begin + turn.at, [this, &turn] { turn_schedule(turn.app, turn.floor); });
+  }
   for (Client& planned : plan_.clients) {
     planned.arrives = begin + (planned.arrives - Instant{});
     Client& client = clients_.add(std::move(planned));
@@ -157,6 +160,16 @@ void Simulation::split_traffic(std::size_t app, Chance& chance) {
                      {stored.revisions.back()->id, 100 - percent}};
   }
   if (platform_) platform_->post(model::TrafficChanged{stored.id, stored.shares});
+}
+
+// A window of the app's schedule opens or closes.
+void Simulation::turn_schedule(std::size_t app, std::uint32_t floor) {
+  if (!scenario_.apps[app].has_schedule) return;
+  weather_.floors[apps_[app].id] = floor;
+  if (platform_) {
+    platform_->post(
+        model::ScheduleChanged{apps_[app].id, {.replicas_min = floor, .words = "some"}});
+  }
 }
 
 void Simulation::act_as_operator(Chance& chance) {
@@ -292,13 +305,14 @@ void Simulation::lose_time(const PlannedFault& planned, Duration time) {
 
 void Simulation::settle() {
   ground_.trace([] { return "faults stop"; });
-  weather_ = {};
+  weather_.is_slow = weather_.is_store_failing = false;
   is_low_app_open_ = true;
   machine_.heal();
   if (platform_) platform_->crash_no_more();
   watch_until(std::max(ground_.now(), ground_.stalled_until) + 10s);
   for (std::size_t app = 0; app < apps_.size(); ++app) {
     if (apps_[app].is_deleted) deploy(app);
+    turn_schedule(app, 1);
   }
 }
 
@@ -358,13 +372,16 @@ void Simulation::cool_down() {
   for (std::size_t app = 2; app < probed(); ++app) {
     const auto view = control::view_app(platform_->world(), apps_[app].id);
     require(Checker::Convergence, view.has_value(), "a deployed app is not in the view");
-    if (view->replicas_ready < view->revision.spec.scale.replicas_min) {
+    const std::uint32_t least =
+        std::max(view->revision.spec.scale.replicas_min, view->scheduled.replicas_min);
+    if (view->replicas_ready < least) {
       violate(Checker::Convergence,
               view->revision.spec.name + " has fewer ready replicas than its minimum");
     }
   }
   for (std::size_t app = 0; app < apps_.size(); ++app) {
     set_scale(app, 0, apps_[app].scale_rule().replicas_max);
+    turn_schedule(app, 0);
   }
   const Instant until = ground_.now() + Duration(12h);
   while (machine_.living() > 0 && ground_.now() < until) watch_until(ground_.now() + 30s);

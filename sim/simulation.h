@@ -59,6 +59,7 @@ class Simulation {
   void set_scale(std::size_t app, std::uint32_t least, std::uint32_t most);
   void act_as_operator(Chance& chance);
   void split_traffic(std::size_t app, Chance& chance);
+  void turn_schedule(std::size_t app, std::uint32_t floor);
   void begin_plan();
   void send(Client& client);
   void play(PlannedFault& planned);

@@ -9,6 +9,7 @@
 #include "api/bodies.h"
 #include "api/routes.h"
 #include "api/views.h"
+#include "schedule/zone.h"
 
 namespace kelvin::api {
 
@@ -24,6 +25,23 @@ OrProblem<appfile::ParsedApp> parse_app_file(const DeployBody& body) {
        .detail = count == 1 ? "The app file has a mistake." : "The app file has mistakes.",
        .next = "Correct the file and deploy again; nothing has changed.",
        .complaints = std::move(parsed.error())});
+}
+
+OrProblem<void> check_zones(const appfile::ParsedApp& app) {
+  std::vector<appfile::Complaint> complaints;
+  const std::vector<model::ScheduleRule>& rules = app.spec.scale.schedule;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const auto zone = schedule::Zone::find(rules[i].zone);
+    if (zone) continue;
+    const std::string key = "scale.schedule." + std::to_string(i) + ".zone";
+    complaints.push_back(appfile::complaint_at(app, key, rules[i].zone, zone.error().what));
+  }
+  if (complaints.empty()) return {};
+  return refuse({.status = 422,
+                 .code = "zone_not_found",
+                 .detail = "The app's schedule names a time zone that this server does not know.",
+                 .next = "Correct the zone and deploy again; nothing has changed.",
+                 .complaints = std::move(complaints)});
 }
 
 OrProblem<void> check_model(const appfile::ParsedApp& app, const ports::ContentTree& tree) {
@@ -125,6 +143,7 @@ Answer deploy(Service& service, Call& call) {
   KELVIN_ANSWER_TRY(const std::string text, read_text(call, service.options.limits.deploy_max));
   KELVIN_ANSWER_TRY(const DeployBody body, parse_deploy(text));
   KELVIN_ANSWER_TRY(const appfile::ParsedApp app, parse_app_file(body));
+  KELVIN_ANSWER_TRY_VOID(check_zones(app));
   KELVIN_ANSWER_TRY_VOID(check_model(app, body.tree));
   KELVIN_ANSWER_TRY(const ports::PlacedTree placed, place(service, body.tree));
   service.collector.request();  // of what earlier deploys left, or this one if it is refused below

@@ -44,6 +44,32 @@ std::optional<std::int64_t> memory_of(const Service& service, const model::Repli
   return static_cast<std::int64_t>(memory->count);
 }
 
+void write_rule(JsonWriter& json, const model::ScheduleRule& rule) {
+  json.open_object();
+  json.text("cron", rule.begins);
+  json.text_or_null("until", rule.ends);
+  std::optional<std::int64_t> length;
+  if (rule.ends.empty()) length = whole_ms(rule.length);
+  json.integer_or_null("for_ms", length);
+  json.text("zone", rule.zone);
+  json.integer("min", rule.replicas_min);
+  json.close_object();
+}
+
+void write_schedule(JsonWriter& json, const model::AppView& app) {
+  const std::vector<model::ScheduleRule>& rules = app.revision.spec.scale.schedule;
+  if (rules.empty()) return json.null("schedule");
+  json.open_object("schedule");
+  json.open_array("rules");
+  for (const model::ScheduleRule& rule : rules) write_rule(json, rule);
+  json.close_array();
+  json.integer("min", app.scheduled.replicas_min);
+  json.text_or_null("words", app.scheduled.words);
+  json.integer_or_null("since_unix_ms", known_time(app.scheduled.since_unix_ms));
+  json.integer_or_null("until_unix_ms", known_time(app.scheduled.until_unix_ms));
+  json.close_object();
+}
+
 }  // namespace
 
 void write_app(JsonWriter& json, std::string_view name, const Service& service,
@@ -80,6 +106,7 @@ void write_app(JsonWriter& json, std::string_view name, const Service& service,
   json.integer("max", spec.scale.replicas_max);
   json.integer("concurrency", spec.scale.concurrency);
   json.integer("urgency_milli", spec.scale.urgency_milli);
+  write_schedule(json, app);
   json.close_object();
   json.text("url", app_url(service, spec.name));
   json.integer_or_null("created_unix_ms", known_time(app.revision.app_created_unix_ms));

@@ -55,13 +55,6 @@ constexpr std::array<std::string_view, 4> kReservedVariables{"HOME", "PATH", "PO
 constexpr std::array<std::string_view, 2> kParkWords{"auto", "never"};
 constexpr std::array<std::string_view, 2> kProtocols{"http1", "h2c"};
 
-struct UrgencyWord {
-  std::string_view word;
-  std::uint32_t milli;
-};
-constexpr std::array<UrgencyWord, 4> kUrgencies{
-    {{"batch", 1'000}, {"balanced", 5'000}, {"interactive", 20'000}, {"strict", 100'000}}};
-
 }  // namespace
 
 const AppReader::Key AppReader::kAppKeys[] = {
@@ -82,7 +75,13 @@ const AppReader::Key AppReader::kGpuKeys[] = {{"memory", &AppReader::read_gpu_me
 const AppReader::Key AppReader::kScaleKeys[] = {{"min", &AppReader::read_scale_min},
                                                 {"max", &AppReader::read_scale_max},
                                                 {"concurrency", &AppReader::read_scale_concurrency},
-                                                {"urgency", &AppReader::read_scale_urgency}};
+                                                {"urgency", &AppReader::read_scale_urgency},
+                                                {"schedule", &AppReader::read_schedule}};
+const AppReader::Key AppReader::kScheduleKeys[] = {{"cron", &AppReader::read_schedule_cron},
+                                                   {"until", &AppReader::read_schedule_until},
+                                                   {"for", &AppReader::read_schedule_for},
+                                                   {"zone", &AppReader::read_schedule_zone},
+                                                   {"min", &AppReader::read_schedule_min}};
 const AppReader::Key AppReader::kStartKeys[] = {{"progress", &AppReader::read_start_progress},
                                                 {"attempts", &AppReader::read_start_attempts}};
 const AppReader::Key AppReader::kQueueKeys[] = {{"max", &AppReader::read_queue_max},
@@ -98,6 +97,7 @@ tl::expected<ParsedApp, std::vector<Complaint>> AppReader::read(const Node& root
   check_model_use();
   check_probes();
   check_scale();
+  check_schedule_minima();
   check_needs();
   std::vector<Complaint> complaints = std::move(reader_).take_complaints(limits_.complaints_max);
   if (!complaints.empty()) return tl::unexpected(std::move(complaints));
@@ -512,54 +512,7 @@ void AppReader::read_cors(const Node& value) {
   }
 }
 
-// --- how it scales ---------------------------------------------------------------------------------------------------
-
-void AppReader::read_scale(const Node& value) { read_group(value, "scale", kScaleKeys); }
-
-void AppReader::read_scale_min(const Node& value) {
-  if (const auto count = reader_.read_count(value, "scale.min", {0, limits_.replicas_max})) {
-    app_.spec.scale.replicas_min = static_cast<std::uint32_t>(*count);
-  }
-}
-
-void AppReader::read_scale_max(const Node& value) {
-  if (const auto count = reader_.read_count(value, "scale.max", {1, limits_.replicas_max})) {
-    app_.spec.scale.replicas_max = static_cast<std::uint32_t>(*count);
-  }
-}
-
-void AppReader::read_scale_concurrency(const Node& value) {
-  if (const auto count =
-          reader_.read_count(value, "scale.concurrency", {1, limits_.concurrency_max})) {
-    app_.spec.scale.concurrency = static_cast<std::uint32_t>(*count);
-  }
-}
-
-void AppReader::read_scale_urgency(const Node& value) {
-  std::vector<std::string_view> words;
-  for (const UrgencyWord& u : kUrgencies) words.push_back(u.word);
-  const std::string most = std::to_string(limits_.urgency_max);
-  const std::string expected =
-      "batch, balanced, interactive, strict, or a number from 0 to " + most;
-  const std::optional<std::string> text = reader_.read_text(value, "scale.urgency", expected);
-  if (!text) return;
-  for (const UrgencyWord& u : kUrgencies) {
-    if (u.word == *text) {
-      app_.spec.scale.urgency_milli = u.milli;
-      return;
-    }
-  }
-  const Read<std::uint32_t> milli = read_thousandths(*text);
-  if (milli && *milli <= limits_.urgency_max * 1000 && !value.is_quoted) {
-    app_.spec.scale.urgency_milli = *milli;
-    return;
-  }
-  const std::string_view near = nearest(*text, words);
-  const std::string hint =
-      near.empty() ? std::string() : "did you mean '" + std::string(near) + "'?";
-  reader_.reject(value, "scale.urgency", expected,
-                 milli || milli.error().empty() ? hint : milli.error());
-}
+// --- how it cools and starts -----------------------------------------------------------------------------------------
 
 void AppReader::read_park(const Node& value) {
   const std::optional<std::string> word = reader_.read_word(value, "park", kParkWords);
@@ -692,38 +645,6 @@ void AppReader::check_probes() {
                     " is asked by HTTP/1.1, which an app of protocol: h2c does not "
                     "speak; leave it out: such an app is ready when its port accepts"});
   }
-}
-
-void AppReader::check_scale() {
-  model::ScaleRule& scale = app_.spec.scale;
-  const bool has_max = app_.positions.contains("scale.max");
-  if (app_.spec.fixed_port != 0) {
-    if (has_max && scale.replicas_max > 1) {
-      const Position at = position_of("scale.max");
-      reader_.complain({.line = at.line,
-                        .column = at.column,
-                        .found = std::to_string(scale.replicas_max),
-                        .expected = "1, or port: auto",
-                        .message = "scale.max is " + std::to_string(scale.replicas_max) +
-                                   ", but replicas on the fixed port " +
-                                   std::to_string(app_.spec.fixed_port) +
-                                   " cannot run side by side; expected 1, or port: auto"});
-      return;
-    }
-    scale.replicas_max = 1;
-  }
-  if (scale.replicas_min <= scale.replicas_max) return;
-  const Position at = position_of("scale.min");
-  const std::string max = std::to_string(scale.replicas_max);
-  const std::string origin = has_max                     ? ""
-                             : app_.spec.fixed_port != 0 ? " (because of the fixed port)"
-                                                         : " (the default)";
-  reader_.complain({.line = at.line,
-                    .column = at.column,
-                    .found = std::to_string(scale.replicas_min),
-                    .expected = "at most " + max,
-                    .message = "scale.min is " + std::to_string(scale.replicas_min) +
-                               ", which is more than scale.max, " + max + origin});
 }
 
 void AppReader::check_needs() {

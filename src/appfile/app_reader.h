@@ -30,8 +30,8 @@ class AppReader {
     std::string_view prefix;  // "scale."; empty at the top
     std::span<const Key> keys;
   };
-  static const Key kAppKeys[], kGpuKeys[], kScaleKeys[], kStartKeys[], kQueueKeys[],
-      kAffinityKeys[];
+  static const Key kAppKeys[], kGpuKeys[], kScaleKeys[], kScheduleKeys[], kStartKeys[],
+      kQueueKeys[], kAffinityKeys[];
 
   void read_map(const Node& map, const Table& table);
   // The key's entry, or null after a complaint about a key that is unknown or stands twice.
@@ -61,6 +61,14 @@ class AppReader {
   void read_scale_max(const Node& value);
   void read_scale_concurrency(const Node& value);
   void read_scale_urgency(const Node& value);
+  void read_schedule(const Node& value);
+  void read_schedule_cron(const Node& value);
+  void read_schedule_until(const Node& value);
+  void read_schedule_for(const Node& value);
+  void read_schedule_zone(const Node& value);
+  void read_schedule_min(const Node& value);
+  std::string read_cron(const Node& value, std::string_view key);  // empty where it was rejected
+  void check_schedule_rule(const Node& value, const std::string& name);
   void read_park(const Node& value);
   void read_served_model(const Node& value);
   void read_start(const Node& value);
@@ -87,6 +95,7 @@ class AppReader {
   void check_model_use();
   void check_probes();
   void check_scale();
+  void check_schedule_minima();
   void check_needs();
   Position position_of(std::string_view key) const;
 
@@ -94,6 +103,7 @@ class AppReader {
   const Limits& limits_;
   ParsedApp app_;
   model::AcceleratorNeed gpu_by_memory_;
+  model::ScheduleRule schedule_rule_;  // the one that is being read
   std::optional<std::uint64_t> cpu_slots_;
   std::set<std::string, std::less<>> meant_;  // known keys that unknown ones were taken for
 };

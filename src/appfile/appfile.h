@@ -41,6 +41,9 @@ struct Limits {
   std::uint64_t replicas_max = 1000;
   std::uint64_t concurrency_max = 10'000;
   std::uint64_t urgency_max = 10'000;
+  std::size_t schedule_max = 16;  // rules
+  Duration window_min = 60s;      // scale.schedule: for
+  Duration window_max = 168h;
   std::uint64_t attempts_max = 100;
   std::uint64_t queue_max = 100'000;
   std::size_t affinity_name_bytes_max = 128;      // of a header or cookie

@@ -136,6 +136,8 @@ std::string render_description(const wire::Description& description, const Page&
   add("waiting", fmt::format("{} request{}", count_text(app.waiting), app.waiting == 1 ? "" : "s"));
   add("scale", fmt::format("{} to {} replicas, {} request{} at once each", app.scale_min,
                            app.scale_max, app.concurrency, app.concurrency == 1 ? "" : "s"));
+  add("schedule",
+      wrapped(printable(app.schedule), static_cast<std::size_t>(page.columns), kIndent));
   add("urgency", urgency_text(app.urgency_milli));
   if (app.created_unix_ms) {
     add("deployed", fmt::format("{} ({} ago)", time_text(*app.created_unix_ms),
@@ -153,7 +155,10 @@ std::string render_app_line(const wire::App& app, const Page& page) {
       fmt::format("{}: {} (replicas: {})", app.name,
                   toned(app.condition, tone_of_condition(app.condition), page), replicas_text(app));
   const std::string reason = reason_text(app, page);
-  return out + (reason.empty() ? "" : ": " + reason) + "\n";
+  out += (reason.empty() ? "" : ": " + reason) + "\n";
+  if (app.schedule.empty()) return out;
+  const std::string kept = "The schedule keeps " + printable(app.schedule);
+  return out + wrapped(kept, static_cast<std::size_t>(page.columns), 2) + "\n";
 }
 
 std::string render_queue(const wire::App& app, const Page& page) {

@@ -94,6 +94,7 @@ App to_app(const Json& from) {
           .scale_max = number<std::uint32_t>(scale, "max"),
           .concurrency = number<std::uint32_t>(scale, "concurrency"),
           .urgency_milli = number<std::uint32_t>(scale, "urgency_milli"),
+          .schedule = text(part(scale, "schedule"), "words"),
           .url = text(from, "url"),
           .created_unix_ms = maybe_number<std::int64_t>(from, "created_unix_ms")};
 }

@@ -41,6 +41,7 @@ struct App {
   std::uint32_t scale_max = 0;
   std::uint32_t concurrency = 0;
   std::uint32_t urgency_milli = 0;
+  std::string schedule;  // what it keeps warm at this moment, or next; empty: there is none
   std::string url;
   std::optional<std::int64_t> created_unix_ms;
 };

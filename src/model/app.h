@@ -22,6 +22,17 @@ struct AcceleratorNeed {
   bool operator==(const AcceleratorNeed&) const = default;
 };
 
+// Keeps replicas warm at certain times: windows that open at every moment of one cron expression and close at the next
+// moment of another, or after a length of time.
+struct ScheduleRule {
+  std::string begins;  // "0 8 * * 1-5"; src/schedule/cron.h says what may stand here
+  std::string ends;    // empty: `length` says
+  Duration length{};
+  std::string zone = "UTC";  // IANA name
+  std::uint32_t replicas_min = 1;
+  bool operator==(const ScheduleRule&) const = default;
+};
+
 struct ScaleRule {
   std::uint32_t replicas_min = 0;  // kept warm
   std::uint32_t replicas_max = 4;  // counts replicas that hold a lease
@@ -29,6 +40,7 @@ struct ScaleRule {
   // Lambda: replica-seconds one would pay to save one request-second of waiting, in thousandths.
   // batch 1'000, balanced 5'000, interactive 20'000, strict 100'000.
   std::uint32_t urgency_milli = 20'000;
+  std::vector<ScheduleRule> schedule;  // of their floors and `replicas_min` the largest holds
   bool operator==(const ScaleRule&) const = default;
 };
 
@@ -79,6 +91,16 @@ struct AppSpec {
   std::vector<std::string> cors;  // origins that may call the app
   AffinityRule affinity;
   bool operator==(const AppSpec&) const = default;
+};
+
+// What an app's schedule says at a moment.
+struct ScheduledFloor {
+  std::uint32_t replicas_min = 0;  // 0: no window is open
+  // "2 replicas by `0 8 * * 1-5` for 10h, UTC, since ... until ...", or when the next one opens; empty: no schedule.
+  std::string words;
+  std::int64_t since_unix_ms = 0;  // when the window opened; 0: none is open
+  std::int64_t until_unix_ms = 0;  // when this changes; 0: not as far as can be seen
+  bool operator==(const ScheduledFloor&) const = default;
 };
 
 // Part of an app's requests that a revision takes.

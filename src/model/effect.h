@@ -95,6 +95,14 @@ struct TellProgress {
 // Ask every loop for a BusyMeasured up to the present.
 struct AskBusy {};
 
+// --- to the wall clock -----------------------------------------------------------------------------------------------
+
+// Says by ScheduleChanged what these rules keep warm, at once and whenever that changes. None: no more.
+struct FollowSchedule {
+  AppId app;
+  std::vector<ScheduleRule> rules;
+};
+
 // --- to the store and the decision log -------------------------------------------------------------------------------
 
 struct AppendUsage {
@@ -106,7 +114,7 @@ struct RecordDecision {
 
 using Effect = std::variant<StartReplica, ParkReplica, ResumeReplica, StopReplica, OpenSlots,
                             CloseSlots, RouteChanged, CloseConnections, Handover, RefuseRequest,
-                            TellProgress, AskBusy, AppendUsage, RecordDecision>;
+                            TellProgress, AskBusy, FollowSchedule, AppendUsage, RecordDecision>;
 using Effects = std::vector<Effect>;
 
 }  // namespace kelvin::model

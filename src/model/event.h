@@ -43,6 +43,11 @@ struct TrafficChanged {
   AppId app;
   std::vector<RevisionShare> shares;
 };
+// A window of the app's schedule has opened or closed, or the schedule has just been taken up; see FollowSchedule.
+struct ScheduleChanged {
+  AppId app;
+  ScheduledFloor floor;
+};
 struct ParkAsked {  // park every idle replica of the app now
   AppId app;
 };
@@ -196,11 +201,12 @@ struct DataPlaneLeft {
 // The moment that next_deadline named has come.
 struct Tick {};
 
-using Event = std::variant<RevisionDeployed, RevisionActivated, AppDeleted, ScaleChanged,
-                           TrafficChanged, ParkAsked, WakeAsked, ShutdownAsked, Demand, RequestLeft,
-                           ProgressAsked, SlotFree, HandoverRefused, BusyMeasured, ReplicaSuspected,
-                           ConnectionsClosed, SlotsClosed, SlotsDrained, NodeChanged, ReplicaMoved,
-                           MoveFailed, ReplicaProgressed, RevisionRestored, ReplicaKept,
-                           MeterLineKept, ReplicaFound, RecoveryFinished, DataPlaneLeft, Tick>;
+using Event =
+    std::variant<RevisionDeployed, RevisionActivated, AppDeleted, ScaleChanged, TrafficChanged,
+                 ScheduleChanged, ParkAsked, WakeAsked, ShutdownAsked, Demand, RequestLeft,
+                 ProgressAsked, SlotFree, HandoverRefused, BusyMeasured, ReplicaSuspected,
+                 ConnectionsClosed, SlotsClosed, SlotsDrained, NodeChanged, ReplicaMoved,
+                 MoveFailed, ReplicaProgressed, RevisionRestored, ReplicaKept, MeterLineKept,
+                 ReplicaFound, RecoveryFinished, DataPlaneLeft, Tick>;
 
 }  // namespace kelvin::model

@@ -74,6 +74,7 @@ struct AppView {
   std::uint32_t replicas_coming = 0;  // on their way to being ready
   std::vector<TrafficView> traffic;   // set by hand; empty: `revision` takes all requests
   std::string waits_for;              // what the waiting requests wait for; empty: nobody waits
+  ScheduledFloor scheduled;           // without words: the app has no schedule
 };
 
 // A request that waits.

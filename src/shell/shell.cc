@@ -54,6 +54,7 @@ struct Shell::Executor {
   void operator()(const model::TellProgress& order) const { out.data_plane.tell_progress(order); }
   void operator()(const model::AskBusy&) const { out.data_plane.ask_busy(); }
 
+  void operator()(const model::FollowSchedule& order) const { shell.timetables_->follow(order); }
   void operator()(model::AppendUsage& order) const { shell.usage_->append(std::move(order.batch)); }
   void operator()(model::RecordDecision& order) const {
     out.decisions.add(std::move(order.decision));
@@ -75,6 +76,7 @@ Status Shell::start(const ShellPorts& outside, control::Handed before) {
   outside_ = std::make_unique<ShellPorts>(outside);
   usage_ = std::make_unique<UsageWriter>(UsageWriter::Options{}, outside.store, outside.clock,
                                          outside.log);
+  timetables_ = std::make_unique<Timetables>(outside.clock);
   KELVIN_TRY_VOID(recover(std::move(before)));
   thread_ = std::make_unique<os::Thread>("control", [this] { run(); });
   return {};
@@ -175,6 +177,7 @@ void Shell::run() {
       }
     }
     if (outside_->clock.now() >= control::next_deadline(*world_)) handle(model::Tick{});
+    look_at_schedules();
     tell_whether_empty();
   }
 }
@@ -188,7 +191,7 @@ void Shell::tell_whether_empty() {
 
 // Waits for items or the world's next deadline; no items when the deadline came first, nothing when the shell closes.
 std::optional<std::vector<Shell::Item>> Shell::take_items() {
-  const Instant deadline = control::next_deadline(*world_);
+  const Instant deadline = std::min(control::next_deadline(*world_), timetables_->next());
   std::unique_lock lock(mutex_);
   const auto has_work = [this] { return is_closing_ || !items_.empty(); };
   if (deadline == Instant::never()) {
@@ -200,7 +203,19 @@ std::optional<std::vector<Shell::Item>> Shell::take_items() {
   return std::exchange(items_, {});
 }
 
+// What the event sets going by the wall clock is done before anything else is looked at.
 void Shell::handle(const model::Event& event) {
+  handle_one(event);
+  look_at_schedules();
+}
+
+void Shell::look_at_schedules() {
+  if (timetables_->next() == Instant::never()) return;
+  for (const model::ScheduleChanged& change : timetables_->take_due(outside_->clock.now()))
+    handle_one(change);
+}
+
+void Shell::handle_one(const model::Event& event) {
   carry_out(control::step(*world_, event, outside_->clock.now()));
   while (!answers_.empty()) {
     const model::Event answer = std::move(answers_.front());

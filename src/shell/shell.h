@@ -25,6 +25,7 @@
 #include "ports/control.h"
 #include "ports/data_plane.h"
 #include "ports/store.h"
+#include "shell/timetables.h"
 #include "shell/usage_writer.h"
 
 namespace kelvin::shell {
@@ -87,6 +88,8 @@ class Shell final : public ports::Control {
   std::optional<std::vector<Item>> take_items();
   void tell_whether_empty();
   void handle(const model::Event& event);
+  void handle_one(const model::Event& event);
+  void look_at_schedules();
   void carry_out(model::Effects effects);
   Status recover(control::Handed before);
   void restore_kept(control::Handed before, const std::vector<model::Event>& found);
@@ -100,7 +103,8 @@ class Shell final : public ports::Control {
   const control::WorldPtr world_;
   std::unique_ptr<ShellPorts> outside_;
   std::unique_ptr<UsageWriter> usage_;
-  std::deque<model::Event> answers_;  // of the slot table; control thread only
+  std::unique_ptr<Timetables> timetables_;  // control thread only
+  std::deque<model::Event> answers_;        // of the slot table; control thread only
 
   std::mutex mutex_;
   std::condition_variable arrived_;

@@ -59,6 +59,27 @@ void read_affinity(const Json& from, model::AffinityRule& rule) {
   read(from, "bytes", rule.bytes);
 }
 
+Json to_json(const model::ScheduleRule& rule) {
+  return {{"begins", rule.begins},
+          {"ends", rule.ends},
+          {"length_ns", rule.length.count()},
+          {"zone", rule.zone},
+          {"min", rule.replicas_min}};
+}
+
+void read_schedule(const Json& scale, std::vector<model::ScheduleRule>& schedule) {
+  const auto found = scale.find("schedule");
+  if (found == scale.end()) return;
+  for (const Json& one : *found) {
+    model::ScheduleRule& rule = schedule.emplace_back();
+    read(one, "begins", rule.begins);
+    read(one, "ends", rule.ends);
+    read(one, "length_ns", rule.length);
+    read(one, "zone", rule.zone);
+    read(one, "min", rule.replicas_min);
+  }
+}
+
 model::AppSpec to_spec(const Json& from) {
   model::AppSpec spec;
   read(from, "name", spec.name);
@@ -86,6 +107,7 @@ model::AppSpec to_spec(const Json& from) {
   read(scale, "max", spec.scale.replicas_max);
   read(scale, "concurrency", spec.scale.concurrency);
   read(scale, "urgency_milli", spec.scale.urgency_milli);
+  read_schedule(scale, spec.scale.schedule);
   bool may_park = true;
   read(from, "may_park", may_park);
   spec.park = may_park ? model::ParkRule::Auto : model::ParkRule::Never;
@@ -105,6 +127,8 @@ model::AppSpec to_spec(const Json& from) {
 std::string to_stored_text(const model::AppSpec& spec) {
   Json needs = Json::array();
   for (const model::AcceleratorNeed& need : spec.needs) needs.push_back(to_json(need));
+  Json schedule = Json::array();
+  for (const model::ScheduleRule& rule : spec.scale.schedule) schedule.push_back(to_json(rule));
   const Json out = {
       {"name", spec.name},
       {"command", spec.command},
@@ -120,7 +144,8 @@ std::string to_stored_text(const model::AppSpec& spec) {
        {{"min", spec.scale.replicas_min},
         {"max", spec.scale.replicas_max},
         {"concurrency", spec.scale.concurrency},
-        {"urgency_milli", spec.scale.urgency_milli}}},
+        {"urgency_milli", spec.scale.urgency_milli},
+        {"schedule", schedule}}},
       {"may_park", spec.park == model::ParkRule::Auto},
       {"served_model", spec.served_model},
       {"start", {{"progress_ns", spec.start.progress.count()}, {"attempts", spec.start.attempts}}},

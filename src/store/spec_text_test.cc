@@ -18,6 +18,12 @@ model::AppSpec full_spec() {
   spec.ready_path = "/health";
   spec.alive_path = "/alive";
   spec.scale = {.replicas_min = 1, .replicas_max = 7, .concurrency = 3, .urgency_milli = 1500};
+  spec.scale.schedule = {{.begins = "0 8 * * 1-5",
+                          .ends = "",
+                          .length = 10h,
+                          .zone = "Europe/Berlin",
+                          .replicas_min = 2},
+                         {.begins = "0 0 * * *", .ends = "0 6 * * *"}};
   spec.park = model::ParkRule::Never;
   spec.served_model = "gemma-3";
   spec.start = {.progress = 90s, .attempts = 5};

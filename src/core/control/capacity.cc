@@ -11,16 +11,19 @@ using model::State;
 
 namespace {
 
+// A start or resume that waits for accelerators.
+bool is_plan_without_lease(const Replica& replica) {
+  if (replica.state == State::Parked) return replica.lease_turn.has_value();
+  return replica.state == State::Planned && !replica.is_ordered;
+}
+
 // A plan that waits, made for requests, that the requests still waiting do not need.
 Replica* find_surplus(World& world, const App& app, RevisionId revision) {
   const std::uint64_t promised = take_census(world, app, revision).promised;
   const std::size_t wanting = count_waiting_for(app, revision).wanting;
   for (auto id = app.replicas.rbegin(); id != app.replicas.rend(); ++id) {
     Replica& replica = world.replicas.at(*id);
-    const bool has_lease =
-        replica.state == State::Parked ? !replica.lease_turn : replica.is_ordered;
-    const bool is_plan = replica.state == State::Planned || replica.state == State::Parked;
-    if (!is_plan || has_lease || replica.purpose != Purpose::Demand) continue;
+    if (!is_plan_without_lease(replica) || replica.purpose != Purpose::Demand) continue;
     if (replica.revision->id != revision || is_waited_for(app, replica)) continue;
     if (wanting == 0 || wanting + slots_of(replica) <= promised) return &replica;
   }
@@ -163,13 +166,29 @@ void ensure_capacity_of(Step& step, App& app, RevisionId revision) {
     refuse_waiting_for(step, app, revision, *refusal);
 }
 
+// A plan that was made for more replicas than are to be kept, and that nobody waits for.
+void give_up_minimum(Step& step, App& app, RevisionId revision, std::uint32_t least) {
+  if (count_waiting_for(app, revision).wanting > 0) return;
+  const Census census = take_census(step.world, app, revision);
+  std::uint32_t kept = census.ready + census.coming;
+  const std::set<ReplicaId> all = app.replicas;
+  for (auto id = all.rbegin(); id != all.rend() && kept > least; ++id) {
+    Replica& replica = step.world.replicas.at(*id);
+    if (replica.revision->id != revision || replica.purpose != Purpose::Minimum) continue;
+    if (!is_plan_without_lease(replica)) continue;
+    give_up_plan(step, replica, "not kept any more: " + least_words(app));
+    kept -= 1;
+  }
+}
+
 void ensure_minimum_of(Step& step, App& app, RevisionId revision) {
-  const std::uint32_t least = std::min(app.replicas_min, most_replicas(app));
+  const std::uint32_t least = std::min(least_replicas(app), most_replicas(app));
+  give_up_minimum(step, app, revision, least);
   for (std::uint32_t i = 0; i < least; ++i) {
     const Census census = take_census(step.world, app, revision);
     if (census.ready + census.coming >= least || room_of(app, census) == 0) return;
-    const std::string why = "min is " + std::to_string(app.replicas_min) + ", " +
-                            std::to_string(census.ready + census.coming) + " ready or on the way";
+    const std::string why = least_words(app) + "; " + std::to_string(census.ready + census.coming) +
+                            " ready or on the way";
     if (wake_one(step, app, {revision, Purpose::Minimum, why})) continue;
     const Instant retry = record_at(app, revision).budget.next_start();
     if (retry > step.now) step.world.timers.set({Alarm::Retry, app.id.value}, retry);

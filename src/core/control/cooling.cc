@@ -115,7 +115,7 @@ bool may_cool(const World& world, const App& app, const Replica& replica) {
         other.revision->id == replica.revision->id)
       ready += 1;
   }
-  return ready > app.replicas_min;
+  return ready > least_replicas(app);
 }
 
 void arm_cooling(Step& step, const App& app, Replica& replica) {

@@ -91,6 +91,7 @@ void on(Step& step, const model::RevisionDeployed& event) {
          "revision " + std::to_string(event.revision->number) + " was deployed");
   if (!app.shares.empty()) return add_without_traffic(step, app, event.revision->id);
   if (!is_new) return activate(step, app, event.revision->id);
+  follow_schedule(step, app);
   publish_route(step, app);
   ensure_minimum(step, app);
 }
@@ -113,6 +114,7 @@ void on(Step& step, const model::AppDeleted& event) {
   const auto named = step.world.app_of_name.find(model::AppName{app->workspace, app->name});
   if (named != step.world.app_of_name.end() && named->second == app->id)
     step.world.app_of_name.erase(named);
+  follow_schedule(step, *app);
   decide(step, about(*app), "delete", "the app was deleted");
   refuse_waiting(step, *app,
                  {.status = 404,

@@ -47,7 +47,7 @@ void budget_spent(Step& step, App& app, const RevisionRecord& record) {
          words + "; the next start is tried at a request in " +
              to_words(budget.next_start() - step.now) + " or later");
   give_up_plans_of(step, app, record.revision->id, "the app is failing");
-  if (app.replicas_min > 0)
+  if (least_replicas(app) > 0)
     step.world.timers.set({Alarm::Retry, app.id.value}, budget.next_start());
   const Census census = take_census(step.world, app, record.revision->id);
   const bool is_hopeless = is_serving_revision(app, record.revision->id) &&

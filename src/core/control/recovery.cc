@@ -102,6 +102,7 @@ void choose_fallback(World& world, App& app) {
 
 void resume_work(Step& step, App& app) {
   choose_fallback(step.world, app);
+  follow_schedule(step, app);
   const std::set<ReplicaId> all = app.replicas;
   for (const ReplicaId id : all) {
     Replica* replica = find_replica(step.world, id);

@@ -72,6 +72,7 @@ void activate(Step& step, App& app, RevisionId revision) {
   app.replicas_min = record.revision->spec.scale.replicas_min;
   app.replicas_max = record.revision->spec.scale.replicas_max;
   app.queue.set_limit(serving_spec(app).queue.requests_max);
+  follow_schedule(step, app);
   retire_others(step, app, number_words(app, revision) + " is the active one");
   publish_route(step, app);
   if (was_ready && !has_live(step.world, app, revision)) plan_rollout(step, app);

@@ -47,6 +47,10 @@ double share_of(const App& app, RevisionId revision);
 std::uint32_t slots_of(const Replica& replica);
 // What `max` allows; 1 for an app with a fixed port.
 std::uint32_t most_replicas(const App& app);
+// That `min` or the schedule keeps warm, whichever is more; `max` may still be less.
+std::uint32_t least_replicas(const App& app);
+// "min is 2", or what the schedule says where that is more.
+std::string least_words(const App& app);
 bool is_serving_revision(const App& app, RevisionId revision);
 
 // Replicas of one revision, by what they are to a request.
@@ -145,6 +149,12 @@ bool wake_replica(Step& step, App& app, Replica& replica, const std::string& why
 // Why nothing can be started now; nothing where it can.
 std::optional<model::Refusal> why_no_start(const Step& step, const App& app, RevisionId revision);
 
+// --- schedule.cc: replicas kept warm by the clock on the wall ------------------------------------
+
+void on(Step& step, const model::ScheduleChanged& event);
+// The schedule of the active revision is the one that counts from here on.
+void follow_schedule(Step& step, App& app);
+
 // --- leases.cc: from the plan to the accelerators ------------------------------------------------
 
 // False where it may not be started now (see why_no_start).
@@ -179,7 +189,7 @@ void on_cooling_due(Step& step, Replica& replica);
 void arm_cooling(Step& step, const App& app, Replica& replica);
 void arm_cooling_of_all(Step& step, const App& app);
 warmth::Terms terms_of(const App& app, const Replica& replica);
-// False for those that `min` keeps warm.
+// False for those that `min` or the schedule keeps warm.
 bool may_cool(const World& world, const App& app, const Replica& replica);
 // Closes its slots if nobody has used them since; SlotsClosed goes on from there.
 void try_to_cool(Step& step, Replica& replica, Closing closing, Instant idle_since);

@@ -264,6 +264,7 @@ class Story {
   std::vector<model::Usage> usage;
   std::vector<model::Decision> decisions;
   std::map<AppId, model::Route> routes;
+  std::map<AppId, std::vector<model::ScheduleRule>> followed;
   std::size_t busy_asked = 0;
   std::size_t closes_tried = 0;
 
@@ -350,6 +351,9 @@ class Story {
   void carry_out(const model::AskBusy&, std::deque<model::Event>&) {
     busy_asked += 1;
     is_busy_asked_ = true;
+  }
+  void carry_out(const model::FollowSchedule& e, std::deque<model::Event>&) {
+    followed[e.app] = e.rules;
   }
   void carry_out(const model::AppendUsage& e, std::deque<model::Event>&) {
     usage.insert(usage.end(), e.batch.rows.begin(), e.batch.rows.end());

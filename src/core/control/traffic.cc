@@ -87,6 +87,7 @@ void add_without_traffic(Step& step, App& app, RevisionId revision) {
   const model::ScaleRule& scale = record_at(app, revision).revision->spec.scale;
   app.replicas_min = scale.replicas_min;
   app.replicas_max = scale.replicas_max;
+  follow_schedule(step, app);
   decide(step, about(app), "traffic",
          "revision " + number_of(app, revision) +
              " takes no requests: the traffic was split by hand (" + shares_words(app) +

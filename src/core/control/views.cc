@@ -103,6 +103,7 @@ model::AppView view_of(const World& world, const App& app) {
   view.waiting = static_cast<std::uint32_t>(app.queue.size());
   view.waiting_low = static_cast<std::uint32_t>(app.queue.size() - app.queue.wanting());
   view.waiting_keys = static_cast<std::uint32_t>(app.queue.keys());
+  view.scheduled = app.scheduled;
   if (!app.queue.is_empty()) view.waits_for = waits_for(world, app);
   for (const model::RevisionShare& share : app.shares) {
     view.traffic.push_back({.revision = share.revision,

@@ -75,6 +75,16 @@ std::uint32_t most_replicas(const App& app) {
   return serving_spec(app).fixed_port != 0 ? std::min(app.replicas_max, 1U) : app.replicas_max;
 }
 
+std::uint32_t least_replicas(const App& app) {
+  return std::max(app.replicas_min, app.scheduled.replicas_min);
+}
+
+std::string least_words(const App& app) {
+  if (app.scheduled.replicas_min > app.replicas_min)
+    return "the schedule keeps " + app.scheduled.words;
+  return "min is " + std::to_string(app.replicas_min);
+}
+
 bool is_serving_revision(const App& app, RevisionId revision) {
   if (app.shares.empty()) return revision == serving_revision(app);
   return std::any_of(app.shares.begin(), app.shares.end(),

@@ -142,6 +142,8 @@ struct App {
   // How requests are split by hand; empty: the active revision, or its fallback, takes all. While it
   // is not empty there is no fallback.
   std::vector<model::RevisionShare> shares;
+  std::vector<model::ScheduleRule> followed;  // by the last FollowSchedule
+  model::ScheduledFloor scheduled;
   queue::ServiceTime service;
   scale::LoadAverage load;
   scale::RemovalWindow removals;
