@@ -30,6 +30,12 @@ std::string say(const TrafficChanged& e) {
   }
   return "TrafficChanged " + text(e.app) + shares;
 }
+std::string say(const RolloutAsked& e) {
+  return "RolloutAsked " + text(e.app) + " " + std::to_string(static_cast<int>(e.wish));
+}
+std::string say(const RolloutRestored& e) {
+  return "RolloutRestored " + text(e.app) + " " + std::string(to_text(e.rollout.stage));
+}
 std::string say(const ScheduleChanged& e) {
   return "ScheduleChanged " + text(e.app) + " " + std::to_string(e.floor.replicas_min);
 }
@@ -113,6 +119,10 @@ std::string say(const TellProgress& e) {
   return "TellProgress " + text(e.request) + " " + e.sentence;
 }
 std::string say(const AskBusy&) { return "AskBusy"; }
+std::string say(const KeepRollout& e) {
+  return "KeepRollout " + text(e.app) + " " +
+         (e.rollout ? std::string(to_text(e.rollout->stage)) : "none");
+}
 std::string say(const FollowSchedule& e) {
   return "FollowSchedule " + text(e.app) + ", " + std::to_string(e.rules.size()) + " rules";
 }

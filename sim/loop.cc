@@ -451,6 +451,13 @@ void Loop::end_busy(const Talk& talk, bool is_answered) {
   if (--busy.running == 0 && ground_.now() > busy.since)
     busy.spans.push_back({busy.since, ground_.now()});
   if (is_answered) ++busy.answered;
+  if (is_answered && answers_badly(talk)) ++busy.failed;
+}
+
+// Every other revision of such an app is a bad one.
+bool Loop::answers_badly(const Talk& talk) {
+  if (!outside_.scenario.apps[talk.client->app].has_rollout) return false;
+  return ground_.one_in(talk.replica.revision_number % 2 == 0 ? 3 : 40);
 }
 
 void Loop::count(Busy& busy) {
@@ -472,7 +479,8 @@ void Loop::report_busy() {
                               .spans = std::exchange(busy.spans, {}),
                               .request_time = std::exchange(busy.request_time, Duration{}),
                               .low_time = std::exchange(busy.low_time, Duration{}),
-                              .answered = std::exchange(busy.answered, 0U)});
+                              .answered = std::exchange(busy.answered, 0U),
+                              .failed = std::exchange(busy.failed, 0U)});
     it = busy.running > 0 ? std::next(it) : busy_.erase(it);
   }
   outside_.post(std::move(report));

@@ -84,6 +84,7 @@ class Loop {
     Duration request_time{};
     Duration low_time{};
     std::uint32_t answered = 0;
+    std::uint32_t failed = 0;
   };
 
   // How requests of an app were split since its shares were last changed.
@@ -117,6 +118,7 @@ class Loop {
 
   void begin_busy(const Talk& talk);
   void end_busy(const Talk& talk, bool is_answered);
+  bool answers_badly(const Talk& talk);
   void count(Busy& busy);
   void report_busy();
   void schedule_report();

@@ -233,6 +233,15 @@ void Platform::on(const model::AppendUsage& effect) {
   store_next();
 }
 
+void Platform::on(const model::KeepRollout& effect) {
+  rollouts_.insert_or_assign(effect.app, effect);
+  ground_.timeline.at(ground_.now() + ground_.skewed(1ms, 50ms), control_.life(),
+                      [this, app = effect.app] {
+                        const auto last = rollouts_.extract(app);
+                        if (!last.empty()) outside_.keep_rollout(last.mapped());
+                      });
+}
+
 // One batch at a time, in order, until it is stored: usage is not dropped because the disk is full for a while.
 void Platform::store_next() {
   if (is_storing_ || batches_.empty()) return;

@@ -44,6 +44,7 @@ class Platform {
     const Scenario& scenario;
     const Weather& weather;
     const bool& is_low_app_open;
+    std::function<void(const model::KeepRollout&)> keep_rollout;  // the store does
   };
 
   Platform(const Outside& outside, std::uint64_t epoch);
@@ -93,6 +94,7 @@ class Platform {
   void on(const model::TellProgress& effect);
   void on(const model::AskBusy& effect);
   void on(const model::FollowSchedule& effect);
+  void on(const model::KeepRollout& effect);
   void on(const model::AppendUsage& effect);
   void on(const model::RecordDecision&) {}
 
@@ -120,6 +122,8 @@ class Platform {
   std::uint64_t steps_ = 0;
   std::uint64_t ticks_at_once_ = 0;
   Instant last_tick_;
+  // The last word about each, on its way to the store.
+  std::map<AppId, model::KeepRollout> rollouts_;
   std::optional<std::uint64_t> effects_to_crash_;
   std::function<void()> on_crash_;
   bool has_crashed_ = false;

@@ -96,6 +96,9 @@ Scenario draw_scenario(Chance& chance, const Shape& shape) {
     AppPlan& app = scenario.apps[i];
     app.has_sticky = i % 4 == 1;
     app.has_split = i % 4 == 2;
+    app.has_rollout = i % 4 == 3;
+    if (app.has_rollout)
+      app.spec.rollout = {.steps = {10, 50}, .every = chance.between(5s, 40s), .requests = 5};
     app.has_schedule = i % 5 == 3 && i < shape.probed && may_have_minimum(app.spec);
     if (app.has_schedule) app.spec.scale.schedule = {{.begins = "* * * * *", .length = 60s}};
     if (i % 3 == 0) app.spec.affinity = {.by = model::AffinityBy::Header, .name = "x-session"};

@@ -34,7 +34,8 @@ struct AppPlan {
   bool has_sticky = false;  // some of its clients ask for the replica that served last
   bool has_split = false;   // operators split its traffic now and then
   bool has_schedule = false;
-  bool is_low = false;  // until the faults stop nobody but clients of low priority calls it
+  bool has_rollout = false;  // its revisions take over by steps, and some of their replies are 5xx
+  bool is_low = false;       // until the faults stop nobody but clients of low priority calls it
 };
 
 // What the keys of clients weigh; a client's key is its place in here plus 1.

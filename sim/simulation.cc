@@ -84,7 +84,23 @@ std::string Simulation::summary() const {
 // --- the platform's lives ---
 
 Platform::Outside Simulation::outside() {
-  return {ground_, machine_, books_, clients_, scenario_, weather_, is_low_app_open_};
+  return {ground_,          machine_,
+          books_,           clients_,
+          scenario_,        weather_,
+          is_low_app_open_, [this](const model::KeepRollout& word) { keep_rollout(word); }};
+}
+
+// As the store does it.
+void Simulation::keep_rollout(const model::KeepRollout& word) {
+  for (StoredApp& app : apps_) {
+    if (app.is_deleted || app.id != word.app) continue;
+    app.rollout = word.rollout;
+    const bool is_undone = word.rollout && word.rollout->stage == model::RolloutStage::RolledBack &&
+                           app.revisions[app.active]->id == word.rollout->to;
+    for (std::size_t i = 0; i < app.revisions.size() && is_undone; ++i) {
+      if (app.revisions[i]->id == word.rollout->from) app.active = i;
+    }
+  }
 }
 
 void Simulation::start_platform() {
@@ -99,6 +115,7 @@ void Simulation::start_platform() {
       events.push_back(model::RevisionRestored{std::move(revision), i == app.active});
     }
     if (!app.shares.empty()) events.push_back(model::TrafficChanged{app.id, app.shares});
+    if (app.rollout) events.push_back(model::RolloutRestored{app.id, *app.rollout});
   }
   for (model::Event& event : machine_.look_around()) events.push_back(std::move(event));
   events.push_back(model::RecoveryFinished{});
@@ -137,6 +154,7 @@ void Simulation::deploy(std::size_t app) {
   stored.revisions.push_back(revision);
   stored.active = stored.revisions.size() - 1;
   stored.scale.reset();
+  stored.rollout.reset();
   if (platform_) platform_->post(model::RevisionDeployed{revision});
 }
 
@@ -153,6 +171,7 @@ void Simulation::set_scale(std::size_t app, std::uint32_t least, std::uint32_t m
 void Simulation::split_traffic(std::size_t app, Chance& chance) {
   StoredApp& stored = apps_[app];
   stored.shares.clear();
+  stored.rollout.reset();
   if (stored.revisions.size() > 1 && !chance.one_in(3)) {
     const std::size_t one = chance.random.below(stored.revisions.size() - 1);
     const auto percent = static_cast<std::uint32_t>(chance.count(1, 99));
@@ -181,6 +200,10 @@ void Simulation::act_as_operator(Chance& chance) {
     return;
   }
   if (scenario_.apps[app].has_split && chance.one_in(2)) return split_traffic(app, chance);
+  if (scenario_.apps[app].has_rollout && chance.one_in(3) && platform_) {
+    return platform_->post(
+        model::RolloutAsked{stored.id, static_cast<model::RolloutWish>(chance.random.below(4))});
+  }
   switch (chance.random.below(7)) {
     case 0:
     case 1:
@@ -190,6 +213,7 @@ void Simulation::act_as_operator(Chance& chance) {
       stored.active = chance.random.below(stored.revisions.size());
       stored.scale.reset();
       stored.shares.clear();
+      stored.rollout.reset();
       if (platform_)
         platform_->post(model::RevisionActivated{stored.id, stored.revisions[stored.active]->id});
       return;
@@ -313,6 +337,7 @@ void Simulation::settle() {
   for (std::size_t app = 0; app < apps_.size(); ++app) {
     if (apps_[app].is_deleted) deploy(app);
     turn_schedule(app, 1);
+    if (platform_) platform_->post(model::RolloutAsked{apps_[app].id, model::RolloutWish::Promote});
   }
 }
 

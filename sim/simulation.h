@@ -44,6 +44,7 @@ class Simulation {
     std::optional<model::ScaleRule>
         scale;  // set by hand, until something is deployed or rolled back
     std::vector<model::RevisionShare> shares;
+    std::optional<model::Rollout> rollout;
     bool is_deleted = false;
     [[nodiscard]] const model::ScaleRule& scale_rule() const {
       return scale ? *scale : revisions[active]->spec.scale;
@@ -61,6 +62,7 @@ class Simulation {
   void split_traffic(std::size_t app, Chance& chance);
   void turn_schedule(std::size_t app, std::uint32_t floor);
   void begin_plan();
+  void keep_rollout(const model::KeepRollout& word);
   void send(Client& client);
   void play(PlannedFault& planned);
   void crash_soon(Chance& chance, bool is_keeper_too);

@@ -174,6 +174,25 @@ Answer split_traffic(Service& service, Call& call) {
   return answer_with(service, app);
 }
 
+// Control tells the store how the rollout stands after it.
+Answer steer_rollout(Service& service, Call& call) {
+  KELVIN_ANSWER_TRY_VOID(call.query.check_all_read());
+  KELVIN_ANSWER_TRY(const std::string text, read_text(call, service.options.limits.body_max));
+  KELVIN_ANSWER_TRY(const RolloutBody wanted, parse_rollout(text));
+  const std::scoped_lock lock(service.changes);
+  KELVIN_ANSWER_TRY(const model::AppView app, find_app(service, call.parameters[0]));
+  if (!app.rollout || app.rollout->rollout.stage == model::RolloutStage::RolledBack) {
+    return refuse({.status = 409,
+                   .code = "no_rollout",
+                   .detail = "No rollout of " + app.revision.spec.name + " is under way.",
+                   .next = "Deploy a revision whose app file has rollout.steps, or split the "
+                           "requests by hand with: kelvin traffic " +
+                           app.revision.spec.name});
+  }
+  service.ports.control.post(model::RolloutAsked{.app = app.id, .wish = wanted.wish});
+  return answer_with(service, app);
+}
+
 Answer park_app(Service& service, Call& call) {
   KELVIN_ANSWER_TRY_VOID(call.query.check_all_read());
   KELVIN_ANSWER_TRY(const std::string text, read_text(call, service.options.limits.body_max));

@@ -216,6 +216,16 @@ OrProblem<UpgradeBody> parse_upgrade(std::string_view text) {
   return body;
 }
 
+OrProblem<RolloutBody> parse_rollout(std::string_view text) {
+  KELVIN_ANSWER_TRY(const Json json, parse_object(text, {"wish"}));
+  KELVIN_ANSWER_TRY(const std::string wish, text_at(json, "", "wish"));
+  if (wish == "pause") return RolloutBody{model::RolloutWish::Pause};
+  if (wish == "resume") return RolloutBody{model::RolloutWish::Resume};
+  if (wish == "promote") return RolloutBody{model::RolloutWish::Promote};
+  if (wish == "abort") return RolloutBody{model::RolloutWish::Abort};
+  return wrong("wish", "pause, resume, promote or abort");
+}
+
 OrProblem<KeyBody> parse_key(std::string_view text) {
   KELVIN_ANSWER_TRY(const Json json, parse_object(text, {"name", "scopes", "weight"}));
   KeyBody body;

@@ -9,6 +9,7 @@
 
 #include "api/reply.h"
 #include "base/time.h"
+#include "model/event.h"
 #include "model/key.h"
 #include "ports/content.h"
 
@@ -33,6 +34,9 @@ struct TrafficBody {
   };
   std::vector<Share> shares;  // empty: the active revision takes all
 };
+struct RolloutBody {
+  model::RolloutWish wish = model::RolloutWish::Pause;
+};
 struct UpgradeBody {
   std::string binary;             // empty: not named
   std::optional<Duration> drain;  // absent: the default
@@ -49,6 +53,7 @@ struct KeyBody {
 [[nodiscard]] OrProblem<ScaleBody> parse_scale(std::string_view json, std::uint32_t replicas_max);
 // Each revision once, percents that sum to 100; or none.
 [[nodiscard]] OrProblem<TrafficBody> parse_traffic(std::string_view json);
+[[nodiscard]] OrProblem<RolloutBody> parse_rollout(std::string_view json);
 [[nodiscard]] OrProblem<KeyBody> parse_key(std::string_view json);
 [[nodiscard]] OrProblem<UpgradeBody> parse_upgrade(std::string_view json);
 // `{}` or nothing.

@@ -22,6 +22,7 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"POST", "/api/v1/apps/{name}/rollback", kKey, Payload::Json, roll_back},
     {"POST", "/api/v1/apps/{name}/scale", kKey, Payload::Json, scale_app},
     {"POST", "/api/v1/apps/{name}/traffic", kKey, Payload::Json, split_traffic},
+    {"POST", "/api/v1/apps/{name}/rollout", kKey, Payload::Json, steer_rollout},
     {"POST", "/api/v1/apps/{name}/park", kKey, Payload::Json, park_app},
     {"POST", "/api/v1/apps/{name}/wake", kKey, Payload::Json, wake_app},
     {"GET", "/api/v1/apps/{name}/logs", kKey, Payload::None, stream_logs},

@@ -97,6 +97,7 @@ Answer delete_app(Service& service, Call& call);
 Answer roll_back(Service& service, Call& call);
 Answer scale_app(Service& service, Call& call);
 Answer split_traffic(Service& service, Call& call);
+Answer steer_rollout(Service& service, Call& call);
 Answer park_app(Service& service, Call& call);
 Answer wake_app(Service& service, Call& call);
 Answer list_replicas(Service& service, Call& call);

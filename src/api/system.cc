@@ -152,6 +152,23 @@ std::string upgrade_text(Service& service) {
   return json.take();
 }
 
+// The replica as it is, where decisions about one are asked for and it still lives.
+void write_asked_replica(JsonWriter& json, const Service& service, ReplicaId id) {
+  ports::Control& control = service.ports.control;
+  AppId app;
+  if (id) {
+    for (const model::ReplicaView& one : control.replicas({})) {
+      if (one.id == id) app = one.app;
+    }
+  }
+  if (app) {
+    for (const model::ReplicaView& one : control.replicas(app)) {
+      if (one.id == id) return write_replica(json, service, one, "replica");
+    }
+  }
+  json.null("replica");
+}
+
 }  // namespace
 
 Answer show_status(Service& service, Call& call) {
@@ -184,6 +201,7 @@ Answer list_decisions(Service& service, Call& call) {
   std::optional<model::RequestView> waiting;
   if (filter.request) waiting = service.ports.control.find_request(filter.request);
   write_request(json, "waiting", service, waiting);
+  write_asked_replica(json, service, filter.replica);
   json.open_array("decisions");
   for (const model::Decision& one : service.ports.control.decisions(filter)) {
     json.open_object();

@@ -56,6 +56,28 @@ void write_rule(JsonWriter& json, const model::ScheduleRule& rule) {
   json.close_object();
 }
 
+void write_rollout(JsonWriter& json, const Service& service, const model::AppView& app) {
+  if (!app.rollout) return json.null("rollout");
+  const model::RolloutView& view = *app.rollout;
+  const bool has_shares = view.percent > 0;
+  std::optional<std::int64_t> since;
+  if (has_shares) since = service.unix_ms(view.step_since);
+  json.open_object("rollout");
+  json.text("stage", model::to_text(view.rollout.stage));
+  json.integer("from", view.from_number);
+  json.integer("to", view.to_number);
+  json.integer("percent", view.percent);
+  json.integer("step", has_shares ? view.rollout.step + 1 : 0);
+  json.integer("steps", view.steps);
+  json.integer_or_null("step_since_unix_ms", since);
+  json.unsigned_integer("answered", view.answered);
+  json.unsigned_integer("failed", view.failed);
+  json.unsigned_integer("old_answered", view.old_answered);
+  json.unsigned_integer("old_failed", view.old_failed);
+  json.text_or_null("why", view.rollout.why);
+  json.close_object();
+}
+
 void write_schedule(JsonWriter& json, const model::AppView& app) {
   const std::vector<model::ScheduleRule>& rules = app.revision.spec.scale.schedule;
   if (rules.empty()) return json.null("schedule");
@@ -89,6 +111,7 @@ void write_app(JsonWriter& json, std::string_view name, const Service& service,
   json.integer("ready", app.replicas_ready);
   json.integer("parked", app.replicas_parked);
   json.close_object();
+  json.text_or_null("keeps", app.keeps);
   json.integer("waiting", app.waiting);
   json.integer("waiting_low", app.waiting_low);
   json.integer("waiting_keys", app.waiting_keys);
@@ -101,6 +124,7 @@ void write_app(JsonWriter& json, std::string_view name, const Service& service,
     json.close_object();
   }
   json.close_array();
+  write_rollout(json, service, app);
   json.open_object("scale");
   json.integer("min", spec.scale.replicas_min);
   json.integer("max", spec.scale.replicas_max);
@@ -125,10 +149,11 @@ void write_revision(JsonWriter& json, const model::Revision& revision, bool is_a
   json.close_object();
 }
 
-void write_replica(JsonWriter& json, const Service& service, const model::ReplicaView& replica) {
+void write_replica(JsonWriter& json, const Service& service, const model::ReplicaView& replica,
+                   std::string_view name) {
   const std::uint32_t in_flight =
       service.options.in_flight_of ? service.options.in_flight_of(replica) : 0;
-  json.open_object();
+  json.open_object(name);
   json.text("id", model::to_text(replica.id));
   json.text("app", replica.app_name);
   json.integer("revision", replica.revision_number);
@@ -146,6 +171,10 @@ void write_replica(JsonWriter& json, const Service& service, const model::Replic
   json.integer("created_unix_ms", service.unix_ms(replica.created));
   json.integer("state_since_unix_ms", service.unix_ms(replica.state_since));
   json.text_or_null("reason", replica.reason);
+  json.text_or_null("next", replica.next);
+  std::optional<std::int64_t> next_at;
+  if (replica.next_at != Instant::never()) next_at = service.unix_ms(replica.next_at);
+  json.integer_or_null("next_unix_ms", next_at);
   json.boolean("is_adopted", replica.is_adopted);
   json.close_object();
 }

@@ -15,7 +15,8 @@ namespace kelvin::api {
 void write_app(JsonWriter& json, std::string_view name, const Service& service,
                const model::AppView& app);
 void write_revision(JsonWriter& json, const model::Revision& revision, bool is_active);
-void write_replica(JsonWriter& json, const Service& service, const model::ReplicaView& replica);
+void write_replica(JsonWriter& json, const Service& service, const model::ReplicaView& replica,
+                   std::string_view name = {});
 // Null where there is none.
 void write_request(JsonWriter& json, std::string_view name, const Service& service,
                    const std::optional<model::RequestView>& request);

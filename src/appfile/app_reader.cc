@@ -66,9 +66,9 @@ const AppReader::Key AppReader::kAppKeys[] = {
     {"alive", &AppReader::read_alive},       {"env", &AppReader::read_env},
     {"secrets", &AppReader::read_secrets},   {"scale", &AppReader::read_scale},
     {"park", &AppReader::read_park},         {"served_model", &AppReader::read_served_model},
-    {"start", &AppReader::read_start},       {"timeout", &AppReader::read_timeout},
-    {"queue", &AppReader::read_queue},       {"cors", &AppReader::read_cors},
-    {"affinity", &AppReader::read_affinity},
+    {"start", &AppReader::read_start},       {"rollout", &AppReader::read_rollout},
+    {"timeout", &AppReader::read_timeout},   {"queue", &AppReader::read_queue},
+    {"cors", &AppReader::read_cors},         {"affinity", &AppReader::read_affinity},
 };
 const AppReader::Key AppReader::kGpuKeys[] = {{"memory", &AppReader::read_gpu_memory},
                                               {"count", &AppReader::read_gpu_count}};
@@ -84,6 +84,10 @@ const AppReader::Key AppReader::kScheduleKeys[] = {{"cron", &AppReader::read_sch
                                                    {"min", &AppReader::read_schedule_min}};
 const AppReader::Key AppReader::kStartKeys[] = {{"progress", &AppReader::read_start_progress},
                                                 {"attempts", &AppReader::read_start_attempts}};
+const AppReader::Key AppReader::kRolloutKeys[] = {{"steps", &AppReader::read_rollout_steps},
+                                                  {"every", &AppReader::read_rollout_every},
+                                                  {"errors", &AppReader::read_rollout_errors},
+                                                  {"requests", &AppReader::read_rollout_requests}};
 const AppReader::Key AppReader::kQueueKeys[] = {{"max", &AppReader::read_queue_max},
                                                 {"wait", &AppReader::read_queue_wait}};
 const AppReader::Key AppReader::kAffinityKeys[] = {{"header", &AppReader::read_affinity_header},
@@ -98,6 +102,7 @@ tl::expected<ParsedApp, std::vector<Complaint>> AppReader::read(const Node& root
   check_probes();
   check_scale();
   check_schedule_minima();
+  check_rollout();
   check_needs();
   std::vector<Complaint> complaints = std::move(reader_).take_complaints(limits_.complaints_max);
   if (!complaints.empty()) return tl::unexpected(std::move(complaints));
@@ -172,8 +177,9 @@ void AppReader::complain_unknown(const Node& key, const Table& table) {
     message += "; did you mean '" + std::string(near) + "'?";
   } else {
     std::vector<std::string> homes;
-    for (const Table& other : {Table{"scale.", kScaleKeys}, Table{"start.", kStartKeys},
-                               Table{"queue.", kQueueKeys}, Table{"affinity.", kAffinityKeys}}) {
+    for (const Table& other :
+         {Table{"scale.", kScaleKeys}, Table{"start.", kStartKeys}, Table{"rollout.", kRolloutKeys},
+          Table{"queue.", kQueueKeys}, Table{"affinity.", kAffinityKeys}}) {
       const bool is_home = std::any_of(other.keys.begin(), other.keys.end(),
                                        [&](const Key& k) { return k.name == key.text; });
       if (is_home) homes.emplace_back(other.prefix.substr(0, other.prefix.size() - 1));

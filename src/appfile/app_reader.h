@@ -30,8 +30,9 @@ class AppReader {
     std::string_view prefix;  // "scale."; empty at the top
     std::span<const Key> keys;
   };
-  static const Key kAppKeys[], kGpuKeys[], kScaleKeys[], kScheduleKeys[], kStartKeys[],
-      kQueueKeys[], kAffinityKeys[];
+  // Sized where another file reads them as a whole.
+  static const Key kAppKeys[], kGpuKeys[], kScaleKeys[5], kScheduleKeys[5], kStartKeys[],
+      kRolloutKeys[4], kQueueKeys[], kAffinityKeys[];
 
   void read_map(const Node& map, const Table& table);
   // The key's entry, or null after a complaint about a key that is unknown or stands twice.
@@ -74,6 +75,11 @@ class AppReader {
   void read_start(const Node& value);
   void read_start_progress(const Node& value);
   void read_start_attempts(const Node& value);
+  void read_rollout(const Node& value);
+  void read_rollout_steps(const Node& value);
+  void read_rollout_every(const Node& value);
+  void read_rollout_errors(const Node& value);
+  void read_rollout_requests(const Node& value);
   void read_timeout(const Node& value);
   void read_queue(const Node& value);
   void read_queue_max(const Node& value);
@@ -96,6 +102,7 @@ class AppReader {
   void check_probes();
   void check_scale();
   void check_schedule_minima();
+  void check_rollout();
   void check_needs();
   Position position_of(std::string_view key) const;
 

@@ -44,6 +44,8 @@ struct Limits {
   std::size_t schedule_max = 16;  // rules
   Duration window_min = 60s;      // scale.schedule: for
   Duration window_max = 168h;
+  std::size_t rollout_steps_max = 20;
+  std::uint64_t rollout_requests_max = 1'000'000;
   std::uint64_t attempts_max = 100;
   std::uint64_t queue_max = 100'000;
   std::size_t affinity_name_bytes_max = 128;      // of a header or cookie

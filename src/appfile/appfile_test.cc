@@ -171,7 +171,8 @@ TEST(AppFile, RefusesWrongAccelerators) {
 TEST(AppFile, RefusesWrongNumbersTimesAndWords) {
   const Bad table[] = {
       {"scale: 3\n",
-       "3:8: scale is '3'; expected a map with the keys min, max, concurrency or urgency"},
+       "3:8: scale is '3'; expected a map with the keys min, max, concurrency, urgency or "
+       "schedule"},
       {"scale: {min: -1}\n", "3:14: scale.min is '-1'; expected a whole number from 0 to 1000"},
       {"scale: {max: 0}\n", "3:14: scale.max is '0'; expected a whole number from 1 to 1000"},
       {"scale: {max: \"4\"}\n",
@@ -295,13 +296,13 @@ TEST(AppFile, RefusesWrongKeys) {
       {"volumes: [a]\n",
        "3:1: unknown key 'volumes'; known keys are name, command, image, model, gpu, cpu, memory, "
        "port, protocol, ready, alive, "
-       "env, secrets, scale, park, served_model, start, timeout, queue, cors or affinity"},
+       "env, secrets, scale, park, served_model, start, rollout, timeout, queue, cors or affinity"},
       {"name: b\n", "3:1: key 'name' stands twice; the first is on line 1"},
       {"[a]: b\n", "3:1: a key is a word, but here stands a list"},
       {"<<: {a: b}\n",
        "3:1: unknown key '<<'; known keys are name, command, image, model, gpu, cpu, memory, port, "
        "protocol, ready, alive, env, "
-       "secrets, scale, park, served_model, start, timeout, queue, cors or affinity"},
+       "secrets, scale, park, served_model, start, rollout, timeout, queue, cors or affinity"},
   };
   expect_single_complaints(table);
 }

@@ -16,17 +16,23 @@ namespace kelvin::cli {
                                              const Page& page);
 // "gemma: ready (1 ready, 1 parked)".
 [[nodiscard]] std::string render_app_line(const wire::App& app, const Page& page);
+// A line each: how a rollout stands, what keeps replicas warm, what the schedule says.
+[[nodiscard]] std::string render_keeps(const wire::App& app, const Page& page);
 // "12 requests wait (7 of low priority, 3 keys): replica r3-17 is loading"; nothing where none does.
 [[nodiscard]] std::string render_queue(const wire::App& app, const Page& page);
 // "q3-1-902 waits for a slot of gemma: place 3 of 12, for 4s, at most 9m56s more: replica r3-17 is loading".
 [[nodiscard]] std::string render_waiting(const wire::Request& request, const Page& page);
 // "1: 90 %, 2: 10 %"; nothing where the traffic is not split.
 [[nodiscard]] std::string traffic_text(const wire::App& app);
+// How a rollout by steps stands, or why it was rolled back; nothing where there is none.
+[[nodiscard]] std::string rollout_text(const wire::App& app, const Page& page);
 // "gemma@3  http://gemma.localhost:27315/".
 [[nodiscard]] std::string render_deployed(const wire::App& app, const Page& page);
 
 [[nodiscard]] std::string render_replicas(const std::vector<wire::Replica>& replicas,
                                           const Page& page);
+// "r3-17 of gemma@3: ready for 40s (warm): ready after 1.2 s", and below it what happens to it next.
+[[nodiscard]] std::string render_replica_state(const wire::Replica& replica, const Page& page);
 [[nodiscard]] std::string render_decisions(const std::vector<wire::Decision>& decisions,
                                            const Page& page);
 [[nodiscard]] std::string render_log_line(const wire::LogLine& line, const Page& page);

@@ -132,6 +132,7 @@ std::string render_description(const wire::Description& description, const Page&
   add("url", app.url);
   add("revision", std::to_string(app.revision));
   add("traffic", traffic_text(app));
+  add("rollout", wrapped(rollout_text(app, page), static_cast<std::size_t>(page.columns), kIndent));
   add("replicas", replicas_text(app));
   add("waiting", fmt::format("{} request{}", count_text(app.waiting), app.waiting == 1 ? "" : "s"));
   add("scale", fmt::format("{} to {} replicas, {} request{} at once each", app.scale_min,
@@ -155,10 +156,19 @@ std::string render_app_line(const wire::App& app, const Page& page) {
       fmt::format("{}: {} (replicas: {})", app.name,
                   toned(app.condition, tone_of_condition(app.condition), page), replicas_text(app));
   const std::string reason = reason_text(app, page);
-  out += (reason.empty() ? "" : ": " + reason) + "\n";
-  if (app.schedule.empty()) return out;
-  const std::string kept = "The schedule keeps " + printable(app.schedule);
-  return out + wrapped(kept, static_cast<std::size_t>(page.columns), 2) + "\n";
+  return out + (reason.empty() ? "" : ": " + reason) + "\n";
+}
+
+std::string render_keeps(const wire::App& app, const Page& page) {
+  std::string out;
+  const auto add = [&](const std::string& sentence) {
+    out += wrapped(sentence, static_cast<std::size_t>(page.columns), 2) + "\n";
+  };
+  if (app.rollout) add("Rollout: " + rollout_text(app, page));
+  if (!app.keeps.empty()) add("Kept warm: " + printable(app.keeps));
+  const bool is_said = app.keeps.find(app.schedule) != std::string::npos;
+  if (!app.schedule.empty() && !is_said) add("The schedule keeps " + printable(app.schedule));
+  return out;
 }
 
 std::string render_queue(const wire::App& app, const Page& page) {
@@ -194,6 +204,24 @@ std::string traffic_text(const wire::App& app) {
         fmt::format("{}revision {}: {} %", out.empty() ? "" : ", ", share.revision, share.percent);
   }
   return out;
+}
+
+std::string rollout_text(const wire::App& app, const Page& page) {
+  if (!app.rollout) return "";
+  const wire::Rollout& rollout = *app.rollout;
+  const std::string why = rollout.why.empty() ? "" : "; " + printable(rollout.why);
+  if (rollout.stage == "rolled_back") {
+    return fmt::format("revision {} was rolled back to revision {}{}", rollout.to, rollout.from,
+                       why);
+  }
+  if (rollout.stage == "starting") {
+    return fmt::format(
+        "revision {} takes over from revision {} in {} steps, the first when it is ready",
+        rollout.to, rollout.from, rollout.steps);
+  }
+  return fmt::format("revision {} takes {} % since {}, step {} of {}{}{}", rollout.to,
+                     rollout.percent, age_since(rollout.step_since_unix_ms, page.now_unix_ms),
+                     rollout.step, rollout.steps, rollout.stage == "paused" ? ", paused" : "", why);
 }
 
 std::string render_deployed(const wire::App& app, const Page& page) {

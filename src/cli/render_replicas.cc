@@ -76,6 +76,21 @@ std::string render_replicas(const std::vector<wire::Replica>& replicas, const Pa
   return render_table(table, page);
 }
 
+std::string render_replica_state(const wire::Replica& replica, const Page& page) {
+  const auto width = static_cast<std::size_t>(page.columns);
+  std::string state = fmt::format(
+      "{} of {}@{}: {} for {} ({})", replica.id, printable(replica.app), replica.revision,
+      replica.state, age_since(replica.state_since_unix_ms, page.now_unix_ms), replica.temperature);
+  if (replica.in_flight > 0) state += fmt::format(", {} in flight", replica.in_flight);
+  if (!replica.reason.empty()) state += ": " + printable(replica.reason);
+  std::string out = wrapped(state, width, 2) + "\n";
+  if (replica.next.empty()) return out;
+  std::string next = "Next";
+  if (replica.next_unix_ms) next += ", in " + age_text(*replica.next_unix_ms - page.now_unix_ms);
+  const std::size_t shifted = width > 2 ? width - 2 : width;
+  return out + "  " + wrapped(next + ": " + printable(replica.next), shifted, 4) + "\n";
+}
+
 std::string render_decisions(const std::vector<wire::Decision>& decisions, const Page& page) {
   if (decisions.empty()) return "";
   Table table{.columns = {{"TIME (UTC)"}, {"AGO", Align::Right}, {"WHAT"}, {"ABOUT"}, {"WHY"}}};

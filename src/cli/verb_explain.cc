@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 
 #include "cli/api.h"
@@ -34,13 +35,21 @@ Failure nothing_known(const std::string& kind, const std::string& subject) {
                   : "see what runs with: kelvin ps"};
 }
 
-// The state an app is in, before the decisions that led there.
+// Of an app with more replicas `kelvin ps` shows the rest.
+constexpr std::size_t kReplicasMax = 10;
+
+// The state an app and its replicas are in, before the decisions that led there.
 ExitCode show_condition(Session& session, const std::string& name) {
   const auto answer = session.api().get(app_path(name));
   if (!answer) return session.fail(answer.error());
-  const auto app = wire::read_app(*answer);
-  if (!app) return session.fail(app.error());
-  session.print(render_app_line(*app, session.page()) + render_queue(*app, session.page()));
+  const auto described = wire::read_description(*answer);
+  if (!described) return session.fail(described.error());
+  const Page& page = session.page();
+  std::string out = render_app_line(described->app, page) + render_keeps(described->app, page) +
+                    render_queue(described->app, page);
+  const std::size_t count = std::min(described->replicas.size(), kReplicasMax);
+  for (std::size_t i = 0; i < count; ++i) out += render_replica_state(described->replicas[i], page);
+  session.print(out);
   return ExitCode::Ok;
 }
 
@@ -57,18 +66,20 @@ ExitCode explain(Session& session, const ExplainWanted& wanted) {
     session.print_json(*answer);
     return ExitCode::Ok;
   }
-  const bool is_known = kind == "app" || explained->waiting || !decisions.empty();
+  const bool is_alive = explained->waiting || explained->replica;
+  const bool is_known = kind == "app" || is_alive || !decisions.empty();
   if (!is_known) return session.fail(nothing_known(kind, wanted.subject));
   if (kind == "app") {
     const ExitCode shown = show_condition(session, wanted.subject);
     if (shown != ExitCode::Ok) return shown;
   }
   if (explained->waiting) session.print(render_waiting(*explained->waiting, session.page()));
+  if (explained->replica) session.print(render_replica_state(*explained->replica, session.page()));
   if (decisions.empty()) {
     session.say("Nothing has been decided about it yet.\n");
     return ExitCode::Ok;
   }
-  const bool has_head = kind == "app" || explained->waiting;
+  const bool has_head = kind == "app" || is_alive;
   session.print((has_head ? "\n" : "") + render_decisions(decisions, session.page()));
   return ExitCode::Ok;
 }

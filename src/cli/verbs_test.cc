@@ -276,6 +276,45 @@ TEST_F(VerbsTest, Traffic) {
   expect_golden("traffic.txt", text + told("traffic gemma") + told("describe gemma"));
 }
 
+// An app with a schedule whose newest revision takes over by steps.
+constexpr const char* kRollingOut =
+    R"({"app":{"name":"gemma","workspace":"default","revision":4,"condition":"ready","reason":null,"retry_at_unix_ms":null,)"
+    R"x("replicas":{"live":2,"ready":2,"parked":0},"keeps":"min is 0; 1.2 requests in flight on average, when last measured, called for 1 replica of revision 3",)x"
+    R"("waiting":0,"traffic":[{"revision":3,"percent":95},{"revision":4,"percent":5}],)"
+    R"("rollout":{"stage":"STAGE","from":3,"to":4,"percent":5,"step":1,"steps":3,"step_since_unix_ms":1769860760000,)"
+    R"x("answered":12,"failed":0,"old_answered":230,"old_failed":1,"why":"0 of 12 (0 %) of its replies failed"},)x"
+    R"x("scale":{"min":0,"max":4,"concurrency":4,"urgency_milli":20000,"schedule":{"rules":[],"min":0,)x"
+    R"x("words":"none until Mon 2026-02-02 08:00 CET, then 2 replicas by `0 8 * * 1-5` for 10h, Europe/Berlin",)x"
+    R"x("since_unix_ms":null,"until_unix_ms":1770015600000}},"url":"http://gemma.localhost:27315/","created_unix_ms":null},)x"
+    R"x("revisions":[],"replicas":[{"id":"r3-17","app":"gemma","revision":3,"state":"ready","temperature":"warm",)x"
+    R"x("state_since_unix_ms":1769860760000,"in_flight":0,"reason":"ready after 1.2 s",)x"
+    R"x("next":"it is parked then unless a request comes: waking takes 50 ms","next_unix_ms":1769860812000}]})x";
+
+std::string rolling_out(std::string_view stage) {
+  std::string body = kRollingOut;
+  return body.replace(body.find("STAGE"), 5, stage);
+}
+
+TEST_F(VerbsTest, RolloutsAndSchedules) {
+  std::string text;
+  for (const char* stage : {"shifting", "paused", "starting", "rolled_back"}) {
+    server_.script("GET /api/v1/apps/gemma", {{.body = rolling_out(stage)}});
+    text += told("traffic gemma");
+  }
+  server_.script("GET /api/v1/apps/gemma", {{.body = rolling_out("shifting")}});
+  text += told("describe gemma") + told("explain gemma");
+  server_.script("POST /api/v1/apps/gemma/rollout", {{.body = rolling_out("paused")}});
+  text += told("traffic gemma --pause");
+  EXPECT_EQ(server_.asked().back().body, R"({"wish":"pause"})");
+  for (const char* wish : {"resume", "promote", "abort"}) {
+    run_.run(std::string("traffic gemma --") + wish);
+    EXPECT_EQ(server_.asked().back().body, std::string(R"({"wish":")") + wish + R"("})");
+  }
+  text += told("traffic gemma --pause --abort");
+  on_terminal(70, true);
+  expect_golden("rollouts.txt", text + told("explain gemma"));
+}
+
 TEST_F(VerbsTest, DeleteAsks) {
   run_.typed = {"no"};
   std::string text = told("delete gemma");

@@ -74,6 +74,18 @@ Share to_share(const Json& from) {
   return {number<std::uint32_t>(from, "revision"), number<std::uint32_t>(from, "percent")};
 }
 
+std::optional<Rollout> to_rollout(const Json& from) {
+  if (!from.is_object()) return std::nullopt;
+  return Rollout{.stage = text(from, "stage"),
+                 .from = number<std::uint32_t>(from, "from"),
+                 .to = number<std::uint32_t>(from, "to"),
+                 .percent = number<std::uint32_t>(from, "percent"),
+                 .step = number<std::uint32_t>(from, "step"),
+                 .steps = number<std::uint32_t>(from, "steps"),
+                 .step_since_unix_ms = maybe_number<std::int64_t>(from, "step_since_unix_ms"),
+                 .why = text(from, "why")};
+}
+
 App to_app(const Json& from) {
   const Json& replicas = part(from, "replicas");
   const Json& scale = part(from, "scale");
@@ -89,7 +101,9 @@ App to_app(const Json& from) {
           .waiting_low = number<std::uint32_t>(from, "waiting_low"),
           .waiting_keys = number<std::uint32_t>(from, "waiting_keys"),
           .waits_for = text(from, "waits_for"),
+          .keeps = text(from, "keeps"),
           .traffic = list(from, "traffic", to_share),
+          .rollout = to_rollout(part(from, "rollout")),
           .scale_min = number<std::uint32_t>(scale, "min"),
           .scale_max = number<std::uint32_t>(scale, "max"),
           .concurrency = number<std::uint32_t>(scale, "concurrency"),
@@ -125,6 +139,8 @@ Replica to_replica(const Json& from) {
           .created_unix_ms = maybe_number<std::int64_t>(from, "created_unix_ms"),
           .state_since_unix_ms = maybe_number<std::int64_t>(from, "state_since_unix_ms"),
           .reason = text(from, "reason"),
+          .next = text(from, "next"),
+          .next_unix_ms = maybe_number<std::int64_t>(from, "next_unix_ms"),
           .is_adopted = truth(from, "is_adopted")};
 }
 
@@ -276,8 +292,10 @@ Attempt<std::vector<Replica>> read_replicas(std::string_view json) {
 Attempt<Explained> read_decisions(std::string_view json) {
   const Json answer = parsed(json);
   if (!part(answer, "decisions").is_array()) return not_ours("decisions");
-  Explained explained{.waiting = {}, .decisions = list(answer, "decisions", to_decision)};
+  Explained explained{
+      .waiting = {}, .replica = {}, .decisions = list(answer, "decisions", to_decision)};
   if (part(answer, "waiting").is_object()) explained.waiting = to_request(part(answer, "waiting"));
+  if (part(answer, "replica").is_object()) explained.replica = to_replica(part(answer, "replica"));
   return explained;
 }
 
@@ -396,6 +414,8 @@ std::string write_upgrade(const std::string& binary, const std::optional<Duratio
   if (drain) body["drain_ms"] = whole_ms(*drain);
   return dumped(body);
 }
+
+std::string write_rollout(std::string_view wish) { return Json{{"wish", wish}}.dump(); }
 
 std::string write_scale(std::uint32_t least, std::uint32_t most) {
   return dumped({{"min", least}, {"max", most}});

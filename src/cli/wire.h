@@ -23,6 +23,17 @@ struct Share {
   std::uint32_t percent = 0;
 };
 
+struct Rollout {
+  std::string stage;
+  std::uint32_t from = 0;
+  std::uint32_t to = 0;
+  std::uint32_t percent = 0;
+  std::uint32_t step = 0;  // from 1; 0: before the first
+  std::uint32_t steps = 0;
+  std::optional<std::int64_t> step_since_unix_ms;
+  std::string why;
+};
+
 struct App {
   std::string name;
   std::uint32_t revision = 0;
@@ -36,7 +47,9 @@ struct App {
   std::uint32_t waiting_low = 0;
   std::uint32_t waiting_keys = 0;
   std::string waits_for;
+  std::string keeps;  // what keeps replicas warm
   std::vector<Share> traffic;
+  std::optional<Rollout> rollout;
   std::uint32_t scale_min = 0;
   std::uint32_t scale_max = 0;
   std::uint32_t concurrency = 0;
@@ -74,6 +87,8 @@ struct Replica {
   std::optional<std::int64_t> created_unix_ms;
   std::optional<std::int64_t> state_since_unix_ms;
   std::string reason;
+  std::string next;  // what happens to it by itself, at next_unix_ms where a moment is known
+  std::optional<std::int64_t> next_unix_ms;
   bool is_adopted = false;
 };
 
@@ -111,6 +126,7 @@ struct Request {
 
 struct Explained {
   std::optional<Request> waiting;  // the request that was asked about, while it waits
+  std::optional<Replica> replica;  // the replica that was asked about, while it lives
   std::vector<Decision> decisions;
 };
 
@@ -245,6 +261,7 @@ struct Deploy {
 [[nodiscard]] std::string write_upgrade(const std::string& binary,
                                         const std::optional<Duration>& drain);
 [[nodiscard]] std::string write_scale(std::uint32_t least, std::uint32_t most);
+[[nodiscard]] std::string write_rollout(std::string_view wish);
 [[nodiscard]] std::string write_traffic(const std::vector<Share>& shares);
 struct KeyWanted {
   std::string name;

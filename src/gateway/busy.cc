@@ -26,6 +26,8 @@ void BusyBook::end(ReplicaId replica, Instant at, Ending ending) {
   Page& page = found->second;
   count(page, at);
   if (ending.is_answered) ++page.entry.answered;
+  if (ending.is_failed) ++page.entry.failed;
+  if (ending.is_failed && !ending.is_answered) ++page.entry.unanswered;
   if (ending.is_low) --page.running_low;
   if (--page.running > 0) return;
   auto& spans = page.entry.spans;

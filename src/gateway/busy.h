@@ -26,6 +26,7 @@ class BusyBook {
   struct Ending {
     bool is_answered = false;
     bool is_low = false;
+    bool is_failed = false;  // 5xx, broken off or never begun, by the replica's doing
   };
   void end(ReplicaId replica, Instant at, Ending ending);
 

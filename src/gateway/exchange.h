@@ -209,6 +209,7 @@ class Exchange {
 
     // Its reply.
     bool head_is_done = false;  // the replica's head has been read and passed on
+    bool is_failed = false;     // by the replica's doing: 5xx, broken off, or no head in time
     bool is_tunnel = false;     // and it switched protocols
     bool is_sse = false;
     bool has_length = false;  // the reply's body has a length that was said

@@ -147,8 +147,10 @@ void Exchange::on_timeout() {
                   "' did not finish within the app's timeout of " +
                   std::to_string(whole_ms(e.app->route.timeout)) +
                   " ms. Raise 'timeout' in the app file if requests may take longer."};
-  if (!e.head_is_done && e.any_byte_sent)
+  if (!e.head_is_done && e.any_byte_sent) {
     suspect(model::Suspicion::FirstByteTimeout, "no reply within the app's timeout");
+    e.is_failed = true;
+  }
   leave_replica(false);
   refuse(refusal);
   downstream_.advance();

@@ -170,6 +170,7 @@ void Exchange::on_interim(const http::ResponseHead& head) {
 void Exchange::on_reply_head(const http::ResponseHead& head, BodyOut body) {
   State& e = s_;
   e.head_is_done = true;
+  e.is_failed = head.status >= 500;
   e.first_byte_read = loop_.clock_now();
   e.is_sse = is_event_stream(head);
   if (e.has_said_progress && !may_follow_comments(head, e.is_sse)) return refuse_late_head(head);
@@ -216,6 +217,7 @@ void Exchange::on_reply_broke(std::string detail) {
   // A kept connection may end in the moment in which it is used again; that says nothing about the replica's health.
   const bool is_hang_up = upstream_->is_reused() && !e.head_is_done;
   if (!is_hang_up) suspect(model::Suspicion::BrokenReply, detail);
+  e.is_failed = !is_hang_up;
   leave_replica(false);
   const model::Refusal refusal{.status = 502,
                                .code = "replica_broke_reply",

@@ -227,7 +227,8 @@ void Exchange::leave_replica(bool keeps) {
   State& e = s_;
   const Instant at = loop_.clock_now();
   if (e.replica.id && e.any_byte_sent)
-    loop_.busy().end(e.replica.id, at, {.is_answered = e.head_is_done, .is_low = is_low()});
+    loop_.busy().end(e.replica.id, at,
+                     {.is_answered = e.head_is_done, .is_low = is_low(), .is_failed = e.is_failed});
   if (upstream_ != nullptr) std::exchange(upstream_, nullptr)->leave(keeps);
   e.left_at = at;
   if (!e.replica.id) return;

@@ -50,6 +50,16 @@ struct StartRule {
   bool operator==(const StartRule&) const = default;
 };
 
+// How a new revision takes over: the requests that it takes, step by step, while it fails no more of them than the old one.
+struct RolloutRule {
+  std::vector<std::uint32_t> steps;  // percent, rising; empty: at once when it is ready
+  Duration every = 120s;             // a step lasts so long at least
+  std::uint32_t errors_milli =
+      2000;                     // thousandths of a percent that it may fail more than the old one
+  std::uint32_t requests = 20;  // replies to judge a step by
+  bool operator==(const RolloutRule&) const = default;
+};
+
 struct QueueRule {
   std::uint32_t requests_max = 1000;  // beyond: 429
   Duration wait = 600s;               // beyond: 503
@@ -86,6 +96,7 @@ struct AppSpec {
   ParkRule park = ParkRule::Auto;
   std::string served_model;  // empty: `model` in /v1 bodies is passed on as it came
   StartRule start;
+  RolloutRule rollout;
   Duration timeout = 600s;  // of a running request
   QueueRule queue;
   std::vector<std::string> cors;  // origins that may call the app
@@ -101,6 +112,22 @@ struct ScheduledFloor {
   std::int64_t since_unix_ms = 0;  // when the window opened; 0: none is open
   std::int64_t until_unix_ms = 0;  // when this changes; 0: not as far as can be seen
   bool operator==(const ScheduledFloor&) const = default;
+};
+
+enum class RolloutStage : std::uint8_t {
+  Starting,    // `from` takes all requests until `to` has a ready replica
+  Shifting,    // `to` takes the share of its step
+  Paused,      // the same, and goes no further by itself
+  RolledBack,  // `from` takes all requests again
+};
+// One revision that takes over from another by its RolloutRule; one that has taken over is none any more.
+struct Rollout {
+  RevisionId from;
+  RevisionId to;
+  std::uint32_t step = 0;  // index into steps
+  RolloutStage stage = RolloutStage::Starting;
+  std::string why;  // how the step goes, or why it was rolled back
+  bool operator==(const Rollout&) const = default;
 };
 
 // Part of an app's requests that a revision takes.

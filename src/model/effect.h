@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -105,6 +106,12 @@ struct FollowSchedule {
 
 // --- to the store and the decision log -------------------------------------------------------------------------------
 
+// What is known of the app's rollout, in place of what was; nothing: there is none. One that was rolled back makes `from`
+// the active revision, unless another one than `to` is by then.
+struct KeepRollout {
+  AppId app;
+  std::optional<Rollout> rollout;
+};
 struct AppendUsage {
   UsageBatch batch;
 };
@@ -112,9 +119,10 @@ struct RecordDecision {
   Decision decision;
 };
 
-using Effect = std::variant<StartReplica, ParkReplica, ResumeReplica, StopReplica, OpenSlots,
-                            CloseSlots, RouteChanged, CloseConnections, Handover, RefuseRequest,
-                            TellProgress, AskBusy, FollowSchedule, AppendUsage, RecordDecision>;
+using Effect =
+    std::variant<StartReplica, ParkReplica, ResumeReplica, StopReplica, OpenSlots, CloseSlots,
+                 RouteChanged, CloseConnections, Handover, RefuseRequest, TellProgress, AskBusy,
+                 FollowSchedule, KeepRollout, AppendUsage, RecordDecision>;
 using Effects = std::vector<Effect>;
 
 }  // namespace kelvin::model

@@ -43,6 +43,12 @@ struct TrafficChanged {
   AppId app;
   std::vector<RevisionShare> shares;
 };
+// What somebody wants of a rollout that is under way.
+enum class RolloutWish : std::uint8_t { Pause, Resume, Promote, Abort };
+struct RolloutAsked {
+  AppId app;
+  RolloutWish wish = RolloutWish::Pause;
+};
 // A window of the app's schedule has opened or closed, or the schedule has just been taken up; see FollowSchedule.
 struct ScheduleChanged {
   AppId app;
@@ -106,6 +112,9 @@ struct BusyEntry {
   Duration
       low_time{};  // the part of it that requests of low priority took: it calls for no replica
   std::uint32_t answered = 0;  // replies whose head came from the replica
+  std::uint32_t failed =
+      0;  // those of 5xx, and requests whose reply the replica broke off or never began
+  std::uint32_t unanswered = 0;  // the failed ones without a head
 };
 // All work of one gateway loop between its last report and `complete_up_to`.
 struct BusyMeasured {
@@ -173,6 +182,10 @@ struct RevisionRestored {
   std::shared_ptr<const Revision> revision;
   bool is_active = false;
 };
+struct RolloutRestored {
+  AppId app;
+  Rollout rollout;
+};
 // ... what an earlier platform process hands over: every replica that its control knew, and every line of its meter ...
 struct ReplicaKept {
   KeptReplica replica;
@@ -203,10 +216,10 @@ struct Tick {};
 
 using Event =
     std::variant<RevisionDeployed, RevisionActivated, AppDeleted, ScaleChanged, TrafficChanged,
-                 ScheduleChanged, ParkAsked, WakeAsked, ShutdownAsked, Demand, RequestLeft,
-                 ProgressAsked, SlotFree, HandoverRefused, BusyMeasured, ReplicaSuspected,
-                 ConnectionsClosed, SlotsClosed, SlotsDrained, NodeChanged, ReplicaMoved,
-                 MoveFailed, ReplicaProgressed, RevisionRestored, ReplicaKept, MeterLineKept,
-                 ReplicaFound, RecoveryFinished, DataPlaneLeft, Tick>;
+                 ScheduleChanged, RolloutAsked, ParkAsked, WakeAsked, ShutdownAsked, Demand,
+                 RequestLeft, ProgressAsked, SlotFree, HandoverRefused, BusyMeasured,
+                 ReplicaSuspected, ConnectionsClosed, SlotsClosed, SlotsDrained, NodeChanged,
+                 ReplicaMoved, MoveFailed, ReplicaProgressed, RevisionRestored, RolloutRestored,
+                 ReplicaKept, MeterLineKept, ReplicaFound, RecoveryFinished, DataPlaneLeft, Tick>;
 
 }  // namespace kelvin::model

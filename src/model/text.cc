@@ -122,6 +122,20 @@ std::string_view to_text(Temperature t) {
   return "?";
 }
 
+std::string_view to_text(RolloutStage s) {
+  switch (s) {
+    case RolloutStage::Starting:
+      return "starting";
+    case RolloutStage::Shifting:
+      return "shifting";
+    case RolloutStage::Paused:
+      return "paused";
+    case RolloutStage::RolledBack:
+      return "rolled_back";
+  }
+  return "?";
+}
+
 std::string_view to_text(Condition c) {
   switch (c) {
     case Condition::Cold:

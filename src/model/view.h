@@ -23,6 +23,7 @@ enum class Condition : std::uint8_t {
   Failing,   // starts keep failing; `reason` says why and `retry_at` when the next is tried
 };
 std::string_view to_text(Condition c);
+std::string_view to_text(RolloutStage s);
 
 struct ReplicaView {
   ReplicaId id;
@@ -41,6 +42,9 @@ struct ReplicaView {
   Instant state_since;
   std::string reason;  // of the last move, in plain English
   bool is_adopted = false;
+  // What happens to it next by itself, "then" being `next_at`; filled in where one app's replicas are asked for.
+  std::string next;
+  Instant next_at = Instant::never();  // never(): no moment is known
 };
 
 // How people call an app. One that was deleted has no name, even while its replicas end.
@@ -57,6 +61,20 @@ struct TrafficView {
   std::uint32_t percent = 0;
 };
 
+// A rollout by steps, and how its present step goes.
+struct RolloutView {
+  Rollout rollout;
+  std::uint32_t from_number = 0;
+  std::uint32_t to_number = 0;
+  std::uint32_t percent = 0;  // that `to` takes
+  std::uint32_t steps = 0;
+  Instant step_since;
+  std::uint64_t answered = 0;  // replies of `to` in this step, the failed ones among them
+  std::uint64_t failed = 0;
+  std::uint64_t old_answered = 0;  // of `from`
+  std::uint64_t old_failed = 0;
+};
+
 struct AppView {
   AppId id;
   std::string workspace;
@@ -68,13 +86,15 @@ struct AppView {
   std::uint32_t replicas_live = 0;  // Planned .. Draining
   std::uint32_t replicas_ready = 0;
   std::uint32_t replicas_parked = 0;
+  std::string keeps;  // what keeps replicas warm, with its numbers: min, schedule, average load
   std::uint32_t waiting = 0;          // requests in the queue
   std::uint32_t waiting_low = 0;      // those of them that have low priority
   std::uint32_t waiting_keys = 0;     // whose requests they are
   std::uint32_t replicas_coming = 0;  // on their way to being ready
-  std::vector<TrafficView> traffic;   // set by hand; empty: `revision` takes all requests
-  std::string waits_for;              // what the waiting requests wait for; empty: nobody waits
-  ScheduledFloor scheduled;           // without words: the app has no schedule
+  std::vector<TrafficView> traffic;   // by hand or a rollout; empty: `revision` takes all requests
+  std::optional<RolloutView> rollout;
+  std::string waits_for;     // what the waiting requests wait for; empty: nobody waits
+  ScheduledFloor scheduled;  // without words: the app has no schedule
 };
 
 // A request that waits.

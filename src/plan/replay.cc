@@ -347,6 +347,9 @@ class Replay {
   }
   void carry_out(const model::AskBusy&) { report_work(); }
   void carry_out(const model::TellProgress&) {}
+  // A trace counts from its first moment and knows no time of day, and one revision serves all of it.
+  void carry_out(const model::FollowSchedule&) {}
+  void carry_out(const model::KeepRollout&) {}
   void carry_out(const model::AppendUsage&) {}
   void carry_out(const model::RecordDecision&) {}
 

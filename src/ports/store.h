@@ -30,6 +30,12 @@ struct StoredTraffic {
   std::vector<model::RevisionShare> shares;  // by revision
 };
 
+// One app's rollout by steps, also one that was rolled back.
+struct StoredRollout {
+  AppId app;
+  model::Rollout rollout;
+};
+
 struct UsageFilter {
   std::string workspace = "default";
   std::string app;  // empty: all
@@ -72,6 +78,10 @@ class Store {
   // Replaces the app's shares; none: the active revision takes all. A rollback clears them, a deploy does not.
   virtual Status set_traffic(AppId app, const std::vector<model::RevisionShare>& shares) = 0;
   virtual Result<std::vector<StoredTraffic>> traffic() = 0;  // of apps that have shares, by app
+  // In place of what was known of the app's rollout; nothing: there is none. One that was rolled back makes `from` the
+  // active revision in place of `to`. A deploy, a rollback and set_traffic clear it. An app that is gone is no failure.
+  virtual Status keep_rollout(AppId app, const std::optional<model::Rollout>& rollout) = 0;
+  virtual Result<std::vector<StoredRollout>> rollouts() = 0;  // by app
   virtual Status delete_app(AppId app) = 0;
 
   virtual Result<std::vector<model::Key>> keys() = 0;

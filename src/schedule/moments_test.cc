@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/time.h"
+
 namespace kelvin::schedule {
 namespace {
 
@@ -18,10 +20,10 @@ Zone zone_of(const std::string& name) {
 Cron cron_of(const std::string& text) { return parse_cron(text).value_or(Cron{}); }
 
 // Moments in UTC, as seconds.
-UnixSeconds utc(int year, unsigned month, unsigned day, int hour = 0, int minute = 0) {
+UnixSeconds utc(int year, unsigned month, unsigned day, std::chrono::minutes time = 0min) {
   using namespace std::chrono;
   const sys_days date{std::chrono::year(year) / std::chrono::month(month) / std::chrono::day(day)};
-  return date.time_since_epoch().count() * 86'400LL + hour * 3600 + minute * 60;
+  return duration_cast<seconds>(date.time_since_epoch() + time).count();
 }
 
 // The next `count` moments after one, in words of the zone.
@@ -40,12 +42,12 @@ using Words = std::vector<std::string>;
 
 TEST(Moments, ComeInLocalTime) {
   EXPECT_EQ(
-      next("0 8 * * 1-5", zone_of("Europe/Berlin"), utc(2026, 3, 6, 6, 59), 3),
+      next("0 8 * * 1-5", zone_of("Europe/Berlin"), utc(2026, 3, 6, 6h + 59min), 3),
       (Words{"Fri 2026-03-06 08:00 CET", "Mon 2026-03-09 08:00 CET", "Tue 2026-03-10 08:00 CET"}));
-  EXPECT_EQ(next("30 9 1 * *", zone_of("Asia/Kolkata"), utc(2026, 1, 1, 4, 0), 2),
+  EXPECT_EQ(next("30 9 1 * *", zone_of("Asia/Kolkata"), utc(2026, 1, 1, 4h), 2),
             (Words{"Sun 2026-02-01 09:30 IST", "Sun 2026-03-01 09:30 IST"}))
       << "4:00 UTC is 9:30 there, and the next one is after it";
-  EXPECT_EQ(next("15 14 * * *", Zone::utc(), utc(2026, 12, 31, 14, 15), 1),
+  EXPECT_EQ(next("15 14 * * *", Zone::utc(), utc(2026, 12, 31, 14h + 15min), 1),
             (Words{"Fri 2027-01-01 14:15 UTC"}));
   EXPECT_EQ(next("0 12 * * *", zone_of("Pacific/Kiritimati"), utc(2026, 6, 1), 1),
             (Words{"Tue 2026-06-02 12:00 +14"}));
@@ -53,26 +55,26 @@ TEST(Moments, ComeInLocalTime) {
 
 TEST(Moments, StayAtTheSameTimeOfDayThroughAChangeOfTheClock) {
   const Zone berlin = zone_of("Europe/Berlin");
-  EXPECT_EQ(next("0 8 * * *", berlin, utc(2026, 3, 28, 6), 3),
+  EXPECT_EQ(next("0 8 * * *", berlin, utc(2026, 3, 28, 6h), 3),
             (Words{"Sat 2026-03-28 08:00 CET", "Sun 2026-03-29 08:00 CEST",
                    "Mon 2026-03-30 08:00 CEST"}));
-  EXPECT_EQ(*next_after(cron_of("0 8 * * *"), berlin, utc(2026, 3, 28, 8)), utc(2026, 3, 29, 6));
+  EXPECT_EQ(*next_after(cron_of("0 8 * * *"), berlin, utc(2026, 3, 28, 8h)), utc(2026, 3, 29, 6h));
 }
 
 TEST(Moments, ComeAtTheChangeWhereTheClockSkipsThem) {
   const Zone berlin = zone_of("Europe/Berlin");
-  EXPECT_EQ(next("30 2 * * *", berlin, utc(2026, 3, 28, 12), 2),
+  EXPECT_EQ(next("30 2 * * *", berlin, utc(2026, 3, 28, 12h), 2),
             (Words{"Sun 2026-03-29 03:00 CEST", "Mon 2026-03-30 02:30 CEST"}));
-  EXPECT_EQ(next("*/20 2 * * *", berlin, utc(2026, 3, 28, 12), 2),
+  EXPECT_EQ(next("*/20 2 * * *", berlin, utc(2026, 3, 28, 12h), 2),
             (Words{"Sun 2026-03-29 03:00 CEST", "Mon 2026-03-30 02:00 CEST"}))
       << "three that are skipped are one moment";
   const Zone new_york = zone_of("America/New_York");
   EXPECT_EQ(next("15 2 8 3 *", new_york, utc(2026, 1, 1), 1), (Words{"Sun 2026-03-08 03:00 EDT"}));
   // Half an hour is skipped at 2:00.
-  EXPECT_EQ(next("15 2 * * *", zone_of("Australia/Lord_Howe"), utc(2026, 10, 3, 2), 1),
+  EXPECT_EQ(next("15 2 * * *", zone_of("Australia/Lord_Howe"), utc(2026, 10, 3, 2h), 1),
             (Words{"Sun 2026-10-04 02:30 +11"}));
   // Midnight itself is skipped.
-  EXPECT_EQ(next("0 0 * * *", zone_of("Africa/Cairo"), utc(2024, 4, 25, 12), 2),
+  EXPECT_EQ(next("0 0 * * *", zone_of("Africa/Cairo"), utc(2024, 4, 25, 12h), 2),
             (Words{"Fri 2024-04-26 01:00 EEST", "Sat 2024-04-27 00:00 EEST"}));
   // A whole day is: the 30th of December 2011 did not take place.
   EXPECT_EQ(
@@ -82,15 +84,15 @@ TEST(Moments, ComeAtTheChangeWhereTheClockSkipsThem) {
 
 TEST(Moments, ComeOnceWhereTheClockShowsThemTwice) {
   const Zone berlin = zone_of("Europe/Berlin");
-  const UnixSeconds first = utc(2026, 10, 25, 0, 30);
-  EXPECT_EQ(next("30 2 * * *", berlin, utc(2026, 10, 24, 12), 2),
+  const UnixSeconds first = utc(2026, 10, 25, 30min);
+  EXPECT_EQ(next("30 2 * * *", berlin, utc(2026, 10, 24, 12h), 2),
             (Words{"Sun 2026-10-25 02:30 CEST", "Mon 2026-10-26 02:30 CET"}));
   EXPECT_EQ(*next_after(cron_of("30 2 * * *"), berlin, first - 1), first);
-  EXPECT_EQ(*next_after(cron_of("30 2 * * *"), berlin, first), utc(2026, 10, 26, 1, 30))
+  EXPECT_EQ(*next_after(cron_of("30 2 * * *"), berlin, first), utc(2026, 10, 26, 1h + 30min))
       << "the second 2:30 of the day does not count";
-  EXPECT_EQ(*last_until(cron_of("30 2 * * *"), berlin, utc(2026, 10, 25, 1, 45)), first)
+  EXPECT_EQ(*last_until(cron_of("30 2 * * *"), berlin, utc(2026, 10, 25, 1h + 45min)), first)
       << "asked between the second 2:30 and 3:00";
-  EXPECT_EQ(next("0 0 * * *", zone_of("America/Havana"), utc(2024, 11, 2, 12), 2),
+  EXPECT_EQ(next("0 0 * * *", zone_of("America/Havana"), utc(2024, 11, 2, 12h), 2),
             (Words{"Sun 2024-11-03 00:00 CDT", "Mon 2024-11-04 00:00 CST"}))
       << "midnight comes twice";
 }

@@ -115,6 +115,17 @@ class FakeStore final : public ports::Store {
   Status set_scale(AppId, std::uint32_t, std::uint32_t) override { return {}; }
   Status set_traffic(AppId, const std::vector<model::RevisionShare>&) override { return {}; }
   Result<std::vector<ports::StoredTraffic>> traffic() override { return shares; }
+  Status keep_rollout(AppId app, const std::optional<model::Rollout>& rollout) override {
+    const std::scoped_lock lock(mutex_);
+    tries += 1;
+    if (failures_left > 0) {
+      failures_left -= 1;
+      return fail(Code::Exhausted, Blame::Host, Retry::AfterDelay, "out of disk space");
+    }
+    kept.push_back({app, rollout.value_or(model::Rollout{})});
+    return {};
+  }
+  Result<std::vector<ports::StoredRollout>> rollouts() override { return stored_rollouts; }
   Status delete_app(AppId) override { return {}; }
   Result<std::vector<model::Key>> keys() override { return std::vector<model::Key>{}; }
   Result<model::Key> add_key(model::Key key) override { return key; }
@@ -145,6 +156,8 @@ class FakeStore final : public ports::Store {
 
   std::vector<ports::StoredRevision> stored;
   std::vector<ports::StoredTraffic> shares;
+  std::vector<ports::StoredRollout> stored_rollouts;
+  std::vector<ports::StoredRollout> kept;  // one without revisions: none
   std::uint64_t first_free_sequence = 0;
   int failures_left = 0;
   int tries = 0;

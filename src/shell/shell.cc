@@ -54,6 +54,7 @@ struct Shell::Executor {
   void operator()(const model::TellProgress& order) const { out.data_plane.tell_progress(order); }
   void operator()(const model::AskBusy&) const { out.data_plane.ask_busy(); }
 
+  void operator()(model::KeepRollout& order) const { shell.usage_->keep(std::move(order)); }
   void operator()(const model::FollowSchedule& order) const { shell.timetables_->follow(order); }
   void operator()(model::AppendUsage& order) const { shell.usage_->append(std::move(order.batch)); }
   void operator()(model::RecordDecision& order) const {
@@ -91,6 +92,9 @@ Status Shell::recover(control::Handed before) {
   KELVIN_TRY(std::vector<ports::StoredTraffic> split, outside_->store.traffic());
   for (ports::StoredTraffic& each : split)
     handle(model::TrafficChanged{.app = each.app, .shares = std::move(each.shares)});
+  KELVIN_TRY(std::vector<ports::StoredRollout> rollouts, outside_->store.rollouts());
+  for (ports::StoredRollout& each : rollouts)
+    handle(model::RolloutRestored{.app = each.app, .rollout = std::move(each.rollout)});
   KELVIN_TRY(const std::vector<model::Event> found,
              outside_->cluster.connect([this](model::Event event) { post(std::move(event)); }));
   restore_kept(std::move(before), found);

@@ -33,9 +33,17 @@ void UsageWriter::append(model::UsageBatch batch) {
   changed_.notify_all();
 }
 
+void UsageWriter::keep(model::KeepRollout rollout) {
+  {
+    const std::scoped_lock lock(mutex_);
+    rollouts_.insert_or_assign(rollout.app, std::move(rollout.rollout));
+  }
+  changed_.notify_all();
+}
+
 bool UsageWriter::flush(Duration patience) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, patience, [this] { return waiting_.empty(); });
+  return changed_.wait_for(lock, patience, [this] { return has_nothing(); });
 }
 
 UsageWriter::Figures UsageWriter::figures() const {
@@ -46,9 +54,9 @@ UsageWriter::Figures UsageWriter::figures() const {
 void UsageWriter::run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return is_closing_ || !waiting_.empty(); });
-    if (waiting_.empty()) return;
-    if (write_one(lock)) {
+    changed_.wait(lock, [this] { return is_closing_ || !has_nothing(); });
+    if (has_nothing()) return;
+    if (write_next(lock)) {
       changed_.notify_all();
       continue;
     }
@@ -57,9 +65,31 @@ void UsageWriter::run() {
   }
 }
 
+bool UsageWriter::write_next(std::unique_lock<std::mutex>& lock) {
+  const bool is_kept = rollouts_.empty() || write_rollout(lock);
+  const bool is_written = waiting_.empty() || write_batch(lock);
+  return is_kept && is_written;
+}
+
+// What comes for the same app meanwhile is written next.
+bool UsageWriter::write_rollout(std::unique_lock<std::mutex>& lock) {
+  auto next = rollouts_.extract(rollouts_.begin());
+  is_writing_ = true;
+  lock.unlock();
+  const Status written = store_.keep_rollout(next.key(), next.mapped());
+  lock.lock();
+  is_writing_ = false;
+  if (written) return true;
+  figures_.failures += 1;
+  log_.error("how a rollout stands is not written; it is tried again",
+             {{"why", written.error().what}});
+  rollouts_.insert(std::move(next));
+  return false;
+}
+
 // The batch stays at the front while the lock is released: only this thread takes from the front, except
 // give_up_oldest, which never takes the last one and is told by `rows_written` not to count it twice.
-bool UsageWriter::write_one(std::unique_lock<std::mutex>& lock) {
+bool UsageWriter::write_batch(std::unique_lock<std::mutex>& lock) {
   const model::UsageBatch batch = std::move(waiting_.front());
   waiting_.front() = {};
   lock.unlock();

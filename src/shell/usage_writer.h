@@ -1,15 +1,19 @@
-// usage_writer: takes usage from the control thread to the store.
+// usage_writer: takes usage, and what is known of rollouts, from the control thread to the store.
 //
 // Batches wait in memory while the store does not take them (disk full, locked). The writer tries again every second;
-// past the limit the oldest batch is given up, counted and logged, which is in the customer's favour.
+// past the limit the oldest batch is given up, counted and logged, which is in the customer's favour. Of an app's rollout
+// the last word counts, so that at most one per app waits.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 
+#include "model/effect.h"
 #include "model/usage.h"
 #include "obs/log.h"
 #include "os/thread.h"
@@ -33,6 +37,7 @@ class UsageWriter {
   UsageWriter& operator=(const UsageWriter&) = delete;
 
   void append(model::UsageBatch batch);
+  void keep(model::KeepRollout rollout);
   // Waits until everything appended so far is in the store, or is given up; false when `patience` ran out.
   bool flush(Duration patience);
 
@@ -46,7 +51,10 @@ class UsageWriter {
 
  private:
   void run();
-  bool write_one(std::unique_lock<std::mutex>& lock);
+  bool write_next(std::unique_lock<std::mutex>& lock);
+  bool write_batch(std::unique_lock<std::mutex>& lock);
+  bool write_rollout(std::unique_lock<std::mutex>& lock);
+  bool has_nothing() const { return waiting_.empty() && rollouts_.empty() && !is_writing_; }
   void give_up_oldest();
 
   const Options options_;
@@ -57,6 +65,8 @@ class UsageWriter {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<model::UsageBatch> waiting_;
+  std::map<AppId, std::optional<model::Rollout>> rollouts_;
+  bool is_writing_ = false;  // a rollout is in the writer's hands
   Figures figures_;
   bool is_closing_ = false;
   std::unique_ptr<os::Thread> thread_;

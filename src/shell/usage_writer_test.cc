@@ -41,6 +41,23 @@ TEST(UsageWriter, TriesAgainUntilTheStoreTakesIt) {
   EXPECT_EQ(writer.figures().rows_given_up, 0u);
 }
 
+TEST(UsageWriter, KeepsTheLastWordAboutEachRollout) {
+  FakeStore store;
+  store.failures_left = 2;
+  FakeClock clock;
+  obs::Log log = obs::Log::silent();
+  UsageWriter writer({.retry_after = 1ms}, store, clock, log);
+  writer.keep({{1}, model::Rollout{.from = {10}, .to = {11}, .step = 0}});
+  writer.keep({{2}, model::Rollout{.from = {20}, .to = {21}, .step = 0}});
+  writer.append(batch_of(0, 5));
+  writer.keep({{1}, model::Rollout{.from = {10}, .to = {11}, .step = 1}});
+  ASSERT_TRUE(writer.flush(10s));
+  EXPECT_EQ(store.row_count(), 5u);
+  std::map<AppId, std::uint32_t> last;
+  for (const ports::StoredRollout& one : store.kept) last[one.app] = one.rollout.step;
+  EXPECT_EQ(last, (std::map<AppId, std::uint32_t>{{{1}, 1}, {{2}, 0}}));
+}
+
 TEST(UsageWriter, GivesUpTheOldestAtItsLimitAndCountsIt) {
   FakeStore store;
   store.failures_left = 1'000'000;

@@ -114,6 +114,11 @@ model::AppSpec to_spec(const Json& from) {
   read(from, "served_model", spec.served_model);
   read(part(from, "start"), "progress_ns", spec.start.progress);
   read(part(from, "start"), "attempts", spec.start.attempts);
+  const Json& rollout = part(from, "rollout");
+  read(rollout, "steps", spec.rollout.steps);
+  read(rollout, "every_ns", spec.rollout.every);
+  read(rollout, "errors_milli", spec.rollout.errors_milli);
+  read(rollout, "requests", spec.rollout.requests);
   read(from, "timeout_ns", spec.timeout);
   read(part(from, "queue"), "requests_max", spec.queue.requests_max);
   read(part(from, "queue"), "wait_ns", spec.queue.wait);
@@ -149,6 +154,11 @@ std::string to_stored_text(const model::AppSpec& spec) {
       {"may_park", spec.park == model::ParkRule::Auto},
       {"served_model", spec.served_model},
       {"start", {{"progress_ns", spec.start.progress.count()}, {"attempts", spec.start.attempts}}},
+      {"rollout",
+       {{"steps", spec.rollout.steps},
+        {"every_ns", spec.rollout.every.count()},
+        {"errors_milli", spec.rollout.errors_milli},
+        {"requests", spec.rollout.requests}}},
       {"timeout_ns", spec.timeout.count()},
       {"queue", {{"requests_max", spec.queue.requests_max}, {"wait_ns", spec.queue.wait.count()}}},
       {"cors", spec.cors},

@@ -27,6 +27,7 @@ model::AppSpec full_spec() {
   spec.park = model::ParkRule::Never;
   spec.served_model = "gemma-3";
   spec.start = {.progress = 90s, .attempts = 5};
+  spec.rollout = {.steps = {5, 50}, .every = 30s, .errors_milli = 500, .requests = 7};
   spec.timeout = 1500ms;
   spec.queue = {.requests_max = 10, .wait = 3s};
   spec.cors = {"https://a.example", "*"};

@@ -1,4 +1,4 @@
-// Apps, revisions, keys. Usage and ledger are in sqlite_usage.cc.
+// Apps, revisions, keys. Usage and ledger are in sqlite_usage.cc, rollouts in sqlite_rollouts.cc.
 #include "store/sqlite_store.h"
 
 #include <fcntl.h>
@@ -167,6 +167,7 @@ Result<model::Revision> SqliteStore::add_revision(model::Revision revision) {
   KELVIN_TRY(Transaction transaction, Transaction::begin(writer_));
   KELVIN_TRY(revision.app, ensure_app(revision));
   KELVIN_TRY_VOID(clear_scale(revision.app));
+  KELVIN_TRY_VOID(clear_rollout(revision.app));
   KELVIN_TRY_VOID(insert_revision(revision));
   KELVIN_TRY_VOID(transaction.commit());
   return revision;
@@ -177,6 +178,7 @@ Status SqliteStore::activate_revision(AppId app, RevisionId revision) {
   KELVIN_TRY(Transaction transaction, Transaction::begin(writer_));
   KELVIN_TRY_VOID(clear_scale(app));
   KELVIN_TRY_VOID(clear_traffic(app));
+  KELVIN_TRY_VOID(clear_rollout(app));
   KELVIN_TRY(Statement activate,
              writer_.prepare("UPDATE revisions SET is_active = 1 WHERE app = ?1 AND id = ?2;"));
   activate.bind(1, stored(app.value)).bind(2, stored(revision.value));
@@ -204,6 +206,7 @@ Status SqliteStore::set_traffic(AppId app, const std::vector<model::RevisionShar
   const std::scoped_lock lock(writing_);
   KELVIN_TRY(Transaction transaction, Transaction::begin(writer_));
   KELVIN_TRY_VOID(clear_traffic(app));
+  KELVIN_TRY_VOID(clear_rollout(app));
   for (const model::RevisionShare& share : shares) {
     // Only a revision of this very app.
     KELVIN_TRY(Statement add,

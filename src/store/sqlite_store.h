@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ class SqliteStore final : public ports::Store {
   Status set_scale(AppId app, std::uint32_t replicas_min, std::uint32_t replicas_max) override;
   Status set_traffic(AppId app, const std::vector<model::RevisionShare>& shares) override;
   Result<std::vector<ports::StoredTraffic>> traffic() override;
+  Status keep_rollout(AppId app, const std::optional<model::Rollout>& rollout) override;
+  Result<std::vector<ports::StoredRollout>> rollouts() override;
   Status delete_app(AppId app) override;
 
   Result<std::vector<model::Key>> keys() override;
@@ -49,6 +52,9 @@ class SqliteStore final : public ports::Store {
   Status clear_scale(AppId app);
   Status clear_traffic(AppId app);
   Status insert_revision(model::Revision& revision);
+  Status clear_rollout(AppId app);
+  Status insert_rollout(AppId app, const model::Rollout& rollout);
+  Status undo_activation(AppId app, const model::Rollout& rollout);
 
   std::mutex writing_;
   Database writer_;

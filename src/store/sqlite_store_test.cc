@@ -121,6 +121,60 @@ TEST(SqliteStore, TrafficSplitByHandOutlivesADeployButNoRollback) {
   EXPECT_TRUE(store->traffic().value().empty());
 }
 
+TEST(SqliteStore, KeepsTheLastWordAboutARollout) {
+  const Fixture fixture;
+  const auto store = fixture.open();
+  const model::Revision first = store->add_revision(revision_of("gemma")).value();
+  const model::Revision second = store->add_revision(revision_of("gemma")).value();
+  model::Rollout rollout{.from = first.id, .to = second.id};
+  ASSERT_TRUE(store->keep_rollout(first.app, rollout).has_value());
+  rollout.step = 2;
+  rollout.stage = model::RolloutStage::Paused;
+  rollout.why = "0 of 7";
+  ASSERT_TRUE(store->keep_rollout(first.app, rollout).has_value());
+  const auto kept = fixture.open()->rollouts().value();
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].app, first.app);
+  EXPECT_EQ(kept[0].rollout, rollout);
+  EXPECT_TRUE(store->revisions().value()[1].is_active);
+  ASSERT_TRUE(store->keep_rollout(first.app, std::nullopt).has_value());
+  EXPECT_TRUE(store->rollouts().value().empty());
+}
+
+TEST(SqliteStore, ARolloutThatWasRolledBackMakesTheOldRevisionTheActiveOne) {
+  const Fixture fixture;
+  const auto store = fixture.open();
+  const model::Revision first = store->add_revision(revision_of("gemma")).value();
+  const model::Revision second = store->add_revision(revision_of("gemma")).value();
+  const model::Rollout undone{
+      .from = first.id, .to = second.id, .stage = model::RolloutStage::RolledBack};
+  ASSERT_TRUE(store->keep_rollout(first.app, undone).has_value());
+  EXPECT_TRUE(store->revisions().value()[0].is_active);
+  EXPECT_FALSE(store->revisions().value()[1].is_active);
+  // A word that comes late changes nothing for the revision that was deployed meanwhile.
+  ASSERT_TRUE(store->add_revision(revision_of("gemma")).has_value());
+  EXPECT_TRUE(store->rollouts().value().empty()) << "a deploy clears it";
+  ASSERT_TRUE(store->keep_rollout(first.app, undone).has_value());
+  EXPECT_TRUE(store->revisions().value()[2].is_active);
+}
+
+TEST(SqliteStore, ClearsARolloutAtARollbackASplitAndADeletion) {
+  const Fixture fixture;
+  const auto store = fixture.open();
+  const model::Revision first = store->add_revision(revision_of("gemma")).value();
+  const model::Revision second = store->add_revision(revision_of("gemma")).value();
+  const model::Rollout rollout{.from = first.id, .to = second.id};
+  ASSERT_TRUE(store->keep_rollout(first.app, rollout).has_value());
+  ASSERT_TRUE(store->activate_revision(first.app, first.id).has_value());
+  EXPECT_TRUE(store->rollouts().value().empty());
+  ASSERT_TRUE(store->keep_rollout(first.app, rollout).has_value());
+  ASSERT_TRUE(store->set_traffic(first.app, {{second.id, 100}}).has_value());
+  EXPECT_TRUE(store->rollouts().value().empty());
+  ASSERT_TRUE(store->delete_app(first.app).has_value());
+  ASSERT_TRUE(store->keep_rollout(first.app, rollout).has_value()) << "of an app that is gone";
+  EXPECT_TRUE(store->rollouts().value().empty());
+}
+
 TEST(SqliteStore, SplitsNoTrafficOverAnotherAppsRevision) {
   const Fixture fixture;
   const auto store = fixture.open();

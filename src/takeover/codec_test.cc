@@ -58,8 +58,8 @@ TEST(TakeoverCodec, ItsLayoutIsTheOneOfItsVersion) {
     const std::string bytes = *encode(message);
     for (const char byte : bytes) sum = (sum ^ static_cast<unsigned char>(byte)) * 16'777'619U;
   }
-  EXPECT_EQ(sum, 15'353'063U);
-  EXPECT_EQ(kProtocolVersion, 2U);
+  EXPECT_EQ(sum, 1'963'350'139U);
+  EXPECT_EQ(kProtocolVersion, 3U);
 }
 
 TEST(TakeoverCodec, RefusesAnEnumeratorThatDoesNotExist) {

@@ -206,6 +206,33 @@ TEST(Apps, RefuseAnImpossibleSplit) {
   EXPECT_EQ(platform.control.count<model::TrafficChanged>(), 0U);
 }
 
+TEST(Apps, HaveTheirRolloutSteered) {
+  Platform platform;
+  platform.deploy_app("gemma", "timeout: 1m\n");
+  const std::string path = "/api/v1/apps/gemma/rollout";
+  const HttpReply none = platform.post(path, R"({"wish":"pause"})");
+  EXPECT_EQ(none.status, 409);
+  EXPECT_EQ(at(none.body, "/code"), "\"no_rollout\"");
+  model::RolloutView view{.from_number = 1, .to_number = 2, .percent = 5, .steps = 3};
+  view.rollout.stage = model::RolloutStage::Shifting;
+  view.answered = 12;
+  view.failed = 1;
+  platform.control.set_rollout("gemma", view);
+  const HttpReply reply = platform.post(path, R"({"wish":"pause"})");
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(at(reply.body, "/app/rollout/stage"), "\"shifting\"");
+  EXPECT_EQ(at(reply.body, "/app/rollout/step"), "1");
+  EXPECT_EQ(at(reply.body, "/app/rollout/answered"), "12");
+  EXPECT_EQ(platform.control.count<model::RolloutAsked>(), 1U);
+  for (const char* body :
+       {R"({"wish":"stop"})", R"({"wish":1})", "{}", "[]", "", R"({"wish":"pause","step":1})"}) {
+    EXPECT_EQ(platform.post(path, body).status, 400) << body;
+  }
+  view.rollout.stage = model::RolloutStage::RolledBack;
+  platform.control.set_rollout("gemma", view);
+  EXPECT_EQ(platform.post(path, R"({"wish":"promote"})").status, 409);
+}
+
 TEST(Apps, WithAFixedPortHaveOneReplicaAtMost) {
   Platform platform;
   platform.deploy_app("gemma", "port: 8080\nscale: {max: 1}\n");

@@ -56,6 +56,17 @@ TEST(Deploy, PutsTheFilesScaleBackInPlaceOfOneSetByHand) {
   EXPECT_EQ(at(again.body, "/app/scale/max"), "4");
 }
 
+TEST(Deploy, RefusesATimeZoneThatTheServerDoesNotKnow) {
+  Platform platform;
+  const HttpReply reply = platform.post(
+      kDeploy, platform.deploy_body("name: gemma\ncommand: [serve]\nscale:\n  schedule:\n"
+                                    "    - {cron: '0 8 * * *', for: 1h, zone: Mars/Olympus}\n"));
+  EXPECT_EQ(reply.status, 422) << reply.body;
+  EXPECT_EQ(at(reply.body, "/code"), "\"zone_not_found\"");
+  EXPECT_EQ(at(reply.body, "/complaints/0/line"), "5");
+  EXPECT_TRUE(platform.store->revisions().value().empty());
+}
+
 TEST(Deploy, SaysAllMistakesOfTheAppFileAtOnce) {
   Platform platform;
   const HttpReply reply = platform.post(

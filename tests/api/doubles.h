@@ -79,6 +79,13 @@ class FakeControl final : public ports::Control {
   }
 
   // How many events of a kind came.
+  void set_rollout(std::string_view name, const model::RolloutView& view) {
+    const std::scoped_lock lock(mutex_);
+    for (auto& [id, app] : apps_) {
+      if (app.revision.spec.name == name) app.rollout = view;
+    }
+  }
+
   template <class Event>
   std::size_t count() {
     const std::scoped_lock lock(mutex_);

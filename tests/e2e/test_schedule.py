@@ -18,7 +18,7 @@ def test_an_open_window_keeps_a_replica_ready_and_says_why(serve):
     words = "1 replica by `* * * * *` for 1h, Europe/Berlin, since "
     assert words in " ".join(serve.cli("describe", "office").stdout.split())
     explained = " ".join(serve.cli("explain", "office").stdout.split())
-    assert f"The schedule keeps {words}" in explained
+    assert f"Kept warm: the schedule keeps {words}" in explained
     assert "the schedule keeps 1 replica by `* * * * *`" in explained and "; 0 ready or on the way" in explained
     shown = serve.api("GET", "/apps/office").json["app"]["scale"]["schedule"]
     assert shown["min"] == 1 and shown["since_unix_ms"] and shown["rules"][1]["until"] == "1 3 29 2 *"

@@ -11,6 +11,8 @@
     /say?text=T         prints T and answers
     /exit?code=N        the process ends at once, without an answer
     POST anything       the body, sent back
+
+With ECHO_STATUS in its environment / answers with that status.
 """
 import json
 import os
@@ -27,9 +29,9 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def answer(self, body, content_type="text/plain"):
+    def answer(self, body, content_type="text/plain", status=200):
         body = body if isinstance(body, bytes) else str(body).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -58,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
             pass
 
     def page_hello(self, _):
-        self.answer(f"hello from {os.getpid()}\n")
+        self.answer(f"hello from {os.getpid()}\n", status=int(os.environ.get("ECHO_STATUS", "200")))
 
     def page_sleep(self, query):
         time.sleep(float(query.get("ms", "100")) / 1000)

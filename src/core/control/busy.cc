@@ -27,6 +27,7 @@ void note_work(Step& step, const model::BusyMeasured& report, const model::BusyE
   app.load.add(entry.request_time - std::min(entry.low_time, entry.request_time), step.now);
   app.service.add(entry.request_time, entry.answered);
   worked.insert(replica->app);
+  note_replies(step, app, replica->revision->id, entry);
 }
 
 }  // namespace

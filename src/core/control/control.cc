@@ -34,6 +34,7 @@ void ring_replica(Step& step, Alarm alarm, ReplicaId id) {
       return on_proven(step, *replica);
     case Alarm::QueueWait:
     case Alarm::Retry:
+    case Alarm::RolloutStep:
     case Alarm::Placement:
       return;
   }
@@ -47,6 +48,9 @@ void ring(Step& step, Timers::Key key) {
       return;
     case Alarm::Retry:
       if (app != nullptr) on_retry_due(step, *app);
+      return;
+    case Alarm::RolloutStep:
+      if (app != nullptr) on_rollout_step_due(step, *app);
       return;
     case Alarm::Placement:
       step.world.leases_moved = true;

@@ -89,8 +89,9 @@ void on(Step& step, const model::RevisionDeployed& event) {
   App& app = ensure_app(step, event.revision);
   decide(step, about(app), "deploy",
          "revision " + std::to_string(event.revision->number) + " was deployed");
-  if (!app.shares.empty()) return add_without_traffic(step, app, event.revision->id);
-  if (!is_new) return activate(step, app, event.revision->id);
+  if (!app.shares.empty() && !is_rolling_out(app))
+    return add_without_traffic(step, app, event.revision->id);
+  if (!is_new) return deploy_revision(step, app, event.revision->id);
   follow_schedule(step, app);
   publish_route(step, app);
   ensure_minimum(step, app);
@@ -102,6 +103,7 @@ void on(Step& step, const model::RevisionActivated& event) {
   const std::uint32_t number = record_at(*app, event.revision).revision->number;
   decide(step, about(*app), "deploy",
          "revision " + std::to_string(number) + " was made the active one again");
+  drop_rollout(step, *app);
   end_split(*app);
   activate(step, *app, event.revision);
 }
@@ -114,6 +116,7 @@ void on(Step& step, const model::AppDeleted& event) {
   const auto named = step.world.app_of_name.find(model::AppName{app->workspace, app->name});
   if (named != step.world.app_of_name.end() && named->second == app->id)
     step.world.app_of_name.erase(named);
+  drop_rollout(step, *app);
   follow_schedule(step, *app);
   decide(step, about(*app), "delete", "the app was deleted");
   refuse_waiting(step, *app,
@@ -156,7 +159,7 @@ void on(Step& step, const model::WakeAsked& event) {
   App* app = find_app(step.world, event.app);
   if (app == nullptr || app->is_deleted || !may_start_things(step.world)) return;
   record_at(*app, app->active).budget.clear();
-  retry_rollout(step, *app);
+  wake_rollout(step, *app);
   for (const RevisionId revision : serving_revisions(*app)) {
     if (!app->shares.empty()) record_at(*app, revision).budget.clear();
     wake_revision(step, *app, revision);

@@ -20,6 +20,12 @@ bool is_failure(const Replica& replica, const model::Exit& exit) {
   return replica.state != State::Planned || replica.is_ordered;
 }
 
+bool died_by_itself(const Replica& replica, const model::Exit& exit) {
+  if (replica.state == State::Stopping || replica.state == State::Draining) return false;
+  return exit.cause == ExitCause::Exited || exit.cause == ExitCause::Killed ||
+         exit.cause == ExitCause::OutOfMemory;
+}
+
 // When the budget is spent already, only the probe that was let through after back-off spends it
 // again; other starts that were under way do not.
 bool counts(const life::FailureBudget& budget, const Replica& replica) {
@@ -47,6 +53,9 @@ void budget_spent(Step& step, App& app, const RevisionRecord& record) {
          words + "; the next start is tried at a request in " +
              to_words(budget.next_start() - step.now) + " or later");
   give_up_plans_of(step, app, record.revision->id, "the app is failing");
+  // Whoever waits for it is served by the old revision.
+  if (has_shares_by_steps(app) && record.revision->id == app.rollout->to)
+    return roll_back(step, app, words);
   if (least_replicas(app) > 0)
     step.world.timers.set({Alarm::Retry, app.id.value}, budget.next_start());
   const Census census = take_census(step.world, app, record.revision->id);
@@ -120,6 +129,7 @@ void replica_gone(Step& step, Replica& replica, const model::Exit& exit) {
   const bool is_failed = is_failure(replica, exit);
   const bool is_counted = is_failed && counts(record_at(app, revision).budget, replica);
   const bool is_billed = replica.was_ready && !is_failed && exit.cause != ExitCause::NodeLost;
+  const bool has_died = replica.was_ready && died_by_itself(replica, exit);
   const bool was_routed = replica.state == State::Ready || is_waking_or_parked(replica.state) ||
                           replica.state == State::Stopping;
   decide(step, about(replica), "gone",
@@ -132,6 +142,7 @@ void replica_gone(Step& step, Replica& replica, const model::Exit& exit) {
   forget_replica(step, replica);
   if (was_routed) publish_route(step, app);
   if (is_counted) start_failed(step, app, revision, exit);
+  if (has_died) note_breakdown(step, app, revision);
   if (is_counted && was_asked_for) wake_again(step, app, revision);
   replica_left(step, app);
 }
@@ -147,11 +158,13 @@ void on(Step& step, const model::ReplicaSuspected& event) {
              std::to_string(life::kSuspicionsMax) + " in a row");
   if (!is_unwell) return;
   App& app = step.world.apps.at(replica->app);
+  const RevisionId revision = replica->revision->id;
   replica->stop_cause = ExitCause::Unhealthy;
   step.world.timers.set({Alarm::DrainEnds, replica->id.value}, step.now + life::kUnwellDrainMax);
   drain_replica(step, *replica,
                 "unwell: " + count_words(life::kSuspicionsMax, "failure") +
                     " in a row, the last because " + why);
+  note_breakdown(step, app, revision);
   serve_queue(step, app);
   ensure_minimum(step, app);
 }

@@ -87,7 +87,7 @@ Replica& adopt(Step& step, App& app, const model::ReplicaFound& found) {
 // The replicas found may be of several revisions: those of the active one stay; of the others the
 // latest that is ready serves on, if none of the active one is.
 void choose_fallback(World& world, App& app) {
-  if (!app.shares.empty()) return;
+  if (!app.shares.empty() || is_rolling_out(app)) return;
   std::optional<std::pair<std::uint32_t, RevisionId>> latest;
   for (const ReplicaId id : app.replicas) {
     const Replica& replica = world.replicas.at(id);
@@ -115,6 +115,7 @@ void resume_work(Step& step, App& app) {
   ensure_minimum(step, app);
   arm_cooling_of_all(step, app);
   serve_queue(step, app);
+  go_on_with_rollout(step, app);
 }
 
 // The cluster asks a replica anew whether it is ready; one that control knew as ready needs no such proof.

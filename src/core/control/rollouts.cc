@@ -19,30 +19,12 @@ using model::State;
 
 namespace {
 
-bool has_ready(const World& world, const App& app, RevisionId revision) {
-  return std::any_of(app.replicas.begin(), app.replicas.end(), [&](ReplicaId id) {
-    const Replica& replica = world.replicas.at(id);
-    return replica.revision->id == revision && replica.state == State::Ready;
-  });
-}
-
 bool has_live(const World& world, const App& app, RevisionId revision) {
   return std::any_of(app.replicas.begin(), app.replicas.end(), [&](ReplicaId id) {
     const Replica& replica = world.replicas.at(id);
     return replica.revision->id == revision && replica.state != State::Draining &&
            replica.state != State::Stopping;
   });
-}
-
-// Replicas that neither serve nor will.
-void retire_others(Step& step, App& app, const std::string& why) {
-  const std::set<ReplicaId> all = app.replicas;
-  for (const ReplicaId id : all) {
-    Replica* replica = find_replica(step.world, id);
-    if (replica == nullptr || replica->revision->id == app.active) continue;
-    const bool is_kept = replica->revision->id == app.fallback && !is_parked_and_unwanted(*replica);
-    if (!is_kept) retire_replica(step, *replica, why);
-  }
 }
 
 std::string number_words(const App& app, RevisionId revision) {
@@ -60,7 +42,24 @@ void plan_rollout(Step& step, App& app) {
 
 }  // namespace
 
+void retire_others(Step& step, App& app, const std::string& why) {
+  const std::set<ReplicaId> all = app.replicas;
+  for (const ReplicaId id : all) {
+    Replica* replica = find_replica(step.world, id);
+    if (replica == nullptr || replica->revision->id == app.active) continue;
+    // A rollout by steps may last: what is parked of the old revision is had back meanwhile.
+    const bool serves = is_rolling_out(app) || !is_parked_and_unwanted(*replica);
+    const bool is_kept = replica->revision->id == app.fallback && serves;
+    if (!is_kept) retire_replica(step, *replica, why);
+  }
+}
+
 void activate(Step& step, App& app, RevisionId revision) {
+  drop_rollout(step, app);
+  take_over(step, app, revision);
+}
+
+void take_over(Step& step, App& app, RevisionId revision) {
   RevisionRecord& record = record_at(app, revision);
   record.budget.clear();
   app.trouble.clear();
@@ -72,6 +71,11 @@ void activate(Step& step, App& app, RevisionId revision) {
   app.replicas_min = record.revision->spec.scale.replicas_min;
   app.replicas_max = record.revision->spec.scale.replicas_max;
   app.queue.set_limit(serving_spec(app).queue.requests_max);
+  if (served != revision && !was_ready) {
+    decide(step, about(app), "switch",
+           number_words(app, revision) + " takes the requests at once: nothing of " +
+               number_words(app, served) + " is ready");
+  }
   follow_schedule(step, app);
   retire_others(step, app, number_words(app, revision) + " is the active one");
   publish_route(step, app);
@@ -81,6 +85,7 @@ void activate(Step& step, App& app, RevisionId revision) {
 }
 
 void finish_rollout(Step& step, App& app) {
+  if (is_rolling_out(app)) return begin_first_step(step, app);
   decide(step, about(app), "switch",
          number_words(app, app.active) + " is ready and takes over from " +
              number_words(app, app.fallback));
@@ -94,11 +99,19 @@ void finish_rollout(Step& step, App& app) {
 
 void retry_rollout(Step& step, App& app) {
   if (!app.fallback || has_live(step.world, app, app.active)) return;
+  // A deploy starts nothing where nothing runs.
+  if (is_rolling_out(app) && !has_ready(step.world, app, app.fallback)) return;
   const life::FailureBudget& budget = record_at(app, app.active).budget;
   if (!budget.is_failing() || step.now >= budget.next_start()) plan_rollout(step, app);
 }
 
+void wake_rollout(Step& step, App& app) {
+  if (app.fallback && !has_live(step.world, app, app.active)) plan_rollout(step, app);
+}
+
 void make_way(Step& step, App& app, const place::Nodes& future, const place::Wish& wish) {
+  // What cannot run beside the old revision cannot be compared with it; it waits until there is room or it is promoted.
+  if (is_rolling_out(app)) return;
   place::Nodes without = future;
   Replica* oldest = nullptr;
   for (const ReplicaId id : app.replicas) {
@@ -128,7 +141,7 @@ void replica_left(Step& step, App& app) {
     return;
   }
   if (!may_start_things(world)) return;
-  if (app.fallback && !has_live(world, app, app.fallback)) {
+  if (app.fallback && !is_rolling_out(app) && !has_live(world, app, app.fallback)) {
     decide(step, about(app), "switch",
            number_words(app, app.fallback) + " has no replica left; " +
                number_words(app, app.active) + " takes the requests");

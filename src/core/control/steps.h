@@ -65,6 +65,7 @@ struct Census {
 };
 Census take_census(const World& world, const App& app, RevisionId revision);
 
+bool has_ready(const World& world, const App& app, RevisionId revision);
 bool may_start_things(const World& world);
 bool is_parked_and_unwanted(const Replica& replica);
 
@@ -241,18 +242,47 @@ void add_without_traffic(Step& step, App& app, RevisionId revision);
 // The split ends; the revision with the largest share counts as the active one from here on.
 void end_split(App& app);
 App& ensure_app(Step& step, const std::shared_ptr<const model::Revision>& revision);
-// The revision takes the app's requests, at once or when it has a ready replica.
+// The revision takes the app's requests, at once or when it has a ready replica; a rollout by steps ends.
 void activate(Step& step, App& app, RevisionId revision);
+// The same, whatever rollout stands there.
+void take_over(Step& step, App& app, RevisionId revision);
+// Replicas that neither serve nor will.
+void retire_others(Step& step, App& app, const std::string& why);
 // The active revision has a ready replica: the fallback is drained.
 void finish_rollout(Step& step, App& app);
 // Some replica is gone: goes on with what a rollout, `min`, waiting requests or a deletion wait
 // for. `app` may be gone afterwards.
 void replica_left(Step& step, App& app);
 void retry_rollout(Step& step, App& app);
+// The same, whether anything of the old revision is ready or not: somebody asked.
+void wake_rollout(Step& step, App& app);
 // The active revision waits for what its own app's fallback holds, and nothing else can be cooled:
 // drains a replica of the fallback, if that helps. `future` is the nodes as they will be when
 // everything on its way out is gone.
 void make_way(Step& step, App& app, const place::Nodes& future, const place::Wish& wish);
+
+// --- shifts.cc: rollouts by steps ----------------------------------------------------------------
+
+void on(Step& step, const model::RolloutAsked& event);
+void on(Step& step, const model::RolloutRestored& event);
+// One is under way. While it has shares by steps, both revisions have one.
+bool is_rolling_out(const App& app);
+bool has_shares_by_steps(const App& app);
+// The revision was deployed: it takes over by its rule.
+void deploy_revision(Step& step, App& app, RevisionId revision);
+// The new revision has its first ready replica.
+void begin_first_step(Step& step, App& app);
+// The new revision takes all requests, whatever step it is in.
+void promote(Step& step, App& app);
+void roll_back(Step& step, App& app, const std::string& why);
+// It is forgotten; while it was under way, the old revision is the fallback from here on.
+void drop_rollout(Step& step, App& app);
+void note_replies(Step& step, App& app, RevisionId revision, const model::BusyEntry& entry);
+// A replica died by itself or stopped answering.
+void note_breakdown(Step& step, App& app, RevisionId revision);
+void on_rollout_step_due(Step& step, App& app);
+// At the end of recovery.
+void go_on_with_rollout(Step& step, App& app);
 
 // --- recovery.cc ---------------------------------------------------------------------------------
 
@@ -281,6 +311,17 @@ void drain_stray(Step& step, ReplicaId id, Stray& stray);
 bool stray_drained(Step& step, ReplicaId id);
 // At the end of recovery: what was kept and found no replica.
 void forget_kept(Step& step);
+
+// --- explain.cc ----------------------------------------------------------------------------------
+
+// What happens to it next by itself, and when; never() where no moment is known.
+struct Outlook {
+  std::string sentence;
+  Instant at = Instant::never();
+};
+Outlook outlook_of(const World& world, const App& app, const Replica& replica);
+// What keeps replicas warm that nobody asks for at the moment, with its numbers.
+std::string keeps_words(const App& app);
 
 // --- busy.cc: work done --------------------------------------------------------------------------
 

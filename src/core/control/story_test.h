@@ -265,6 +265,7 @@ class Story {
   std::vector<model::Decision> decisions;
   std::map<AppId, model::Route> routes;
   std::map<AppId, std::vector<model::ScheduleRule>> followed;
+  std::map<AppId, std::optional<model::Rollout>> kept_rollouts;
   std::size_t busy_asked = 0;
   std::size_t closes_tried = 0;
 
@@ -351,6 +352,9 @@ class Story {
   void carry_out(const model::AskBusy&, std::deque<model::Event>&) {
     busy_asked += 1;
     is_busy_asked_ = true;
+  }
+  void carry_out(const model::KeepRollout& e, std::deque<model::Event>&) {
+    kept_rollouts[e.app] = e.rollout;
   }
   void carry_out(const model::FollowSchedule& e, std::deque<model::Event>&) {
     followed[e.app] = e.rules;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@ enum class Alarm : std::uint8_t {
   Proven,       // replica: ready long enough to clear the failure budget
   QueueWait,    // app: the next request's wait ends
   Retry,        // app: back-off is over, and something other than a request wants a replica
+  RolloutStep,  // app: the present step of its rollout is to be judged
   Placement,    // everybody who waits for a lease: an idle replica may be cooled by then
 };
 
@@ -47,6 +49,12 @@ class Timers {
   }
 
   [[nodiscard]] bool is_set(Key key) const { return moments_.contains(key); }
+
+  [[nodiscard]] std::optional<Instant> find(Key key) const {
+    const auto found = moments_.find(key);
+    if (found == moments_.end()) return std::nullopt;
+    return found->second;
+  }
 
   [[nodiscard]] Instant next() const {
     return order_.empty() ? Instant::never() : order_.begin()->first;

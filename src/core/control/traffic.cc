@@ -60,6 +60,7 @@ void warm_up(Step& step, App& app) {
 
 void split(Step& step, App& app, const std::vector<model::RevisionShare>& shares) {
   const bool was_ready = has_ready(step.world, app);
+  drop_rollout(step, app);
   app.shares = shares;
   app.fallback = {};
   app.trouble.clear();
@@ -83,6 +84,7 @@ void end_split(App& app) {
 }
 
 void add_without_traffic(Step& step, App& app, RevisionId revision) {
+  drop_rollout(step, app);
   app.active = revision;
   const model::ScaleRule& scale = record_at(app, revision).revision->spec.scale;
   app.replicas_min = scale.replicas_min;
@@ -105,6 +107,7 @@ void on(Step& step, const model::TrafficChanged& event) {
                   [&](const auto& share) { return app->revisions.contains(share.revision); });
   if (!is_known) return;
   if (!event.shares.empty()) return split(step, *app, event.shares);
+  if (is_rolling_out(*app)) return promote(step, *app);
   if (app->shares.empty()) return;
   const RevisionId latest = app->active;
   end_split(*app);

@@ -18,13 +18,6 @@ struct Counts {
   std::uint32_t coming = 0;
 };
 
-bool has_ready(const World& world, const App& app, RevisionId revision) {
-  return std::any_of(app.replicas.begin(), app.replicas.end(), [&](ReplicaId id) {
-    const Replica& replica = world.replicas.at(id);
-    return replica.state == State::Ready && replica.revision->id == revision;
-  });
-}
-
 Counts count(const World& world, const App& app) {
   Counts counts;
   for (const ReplicaId id : app.replicas) {
@@ -85,6 +78,23 @@ std::string reason_of(const World& world, const App& app, Condition condition) {
   return condition == Condition::Ready ? std::string() : app.trouble;
 }
 
+model::RolloutView rollout_of(const App& app) {
+  const model::Rollout& rollout = *app.rollout;
+  const std::vector<std::uint32_t>& steps = record_at(app, rollout.to).revision->spec.rollout.steps;
+  model::RolloutView view{.rollout = rollout,
+                          .from_number = record_at(app, rollout.from).revision->number,
+                          .to_number = record_at(app, rollout.to).revision->number,
+                          .steps = static_cast<std::uint32_t>(steps.size())};
+  if (!has_shares_by_steps(app)) return view;
+  view.percent = steps.at(rollout.step);
+  view.step_since = app.trial.began;
+  view.answered = app.trial.fresh.answered;
+  view.failed = app.trial.fresh.failed;
+  view.old_answered = app.trial.old.answered;
+  view.old_failed = app.trial.old.failed;
+  return view;
+}
+
 model::AppView view_of(const World& world, const App& app) {
   const Counts counts = count(world, app);
   const RevisionRecord& active = record_at(app, app.active);
@@ -103,7 +113,9 @@ model::AppView view_of(const World& world, const App& app) {
   view.waiting = static_cast<std::uint32_t>(app.queue.size());
   view.waiting_low = static_cast<std::uint32_t>(app.queue.size() - app.queue.wanting());
   view.waiting_keys = static_cast<std::uint32_t>(app.queue.keys());
+  view.keeps = keeps_words(app);
   view.scheduled = app.scheduled;
+  if (app.rollout) view.rollout = rollout_of(app);
   if (!app.queue.is_empty()) view.waits_for = waits_for(world, app);
   for (const model::RevisionShare& share : app.shares) {
     view.traffic.push_back({.revision = share.revision,
@@ -179,8 +191,13 @@ std::optional<model::RequestView> view_request(const World& world, RequestId id)
 std::vector<model::ReplicaView> view_replicas(const World& world, AppId id) {
   std::vector<model::ReplicaView> views;
   if (const App* app = id ? find_app(world, id) : nullptr) {
-    for (const ReplicaId replica : app->replicas)
-      views.push_back(view_of(world, world.replicas.at(replica)));
+    for (const ReplicaId replica : app->replicas) {
+      const Replica& one = world.replicas.at(replica);
+      model::ReplicaView& view = views.emplace_back(view_of(world, one));
+      Outlook outlook = outlook_of(world, *app, one);
+      view.next = std::move(outlook.sentence);
+      view.next_at = outlook.at;
+    }
   } else if (!id) {
     for (const auto& [replica_id, replica] : world.replicas)
       views.push_back(view_of(world, replica));

@@ -115,6 +115,13 @@ Census take_census(const World& world, const App& app, RevisionId revision) {
   return census;
 }
 
+bool has_ready(const World& world, const App& app, RevisionId revision) {
+  return std::any_of(app.replicas.begin(), app.replicas.end(), [&](ReplicaId id) {
+    const Replica& replica = world.replicas.at(id);
+    return replica.revision->id == revision && replica.state == State::Ready;
+  });
+}
+
 bool may_start_things(const World& world) {
   return !world.is_recovering && !world.is_shutting_down;
 }

@@ -16,6 +16,7 @@
 #include "core/control/control.h"
 #include "core/control/timers.h"
 #include "core/life/life.h"
+#include "core/life/trial.h"
 #include "core/meter/meter.h"
 #include "core/place/place.h"
 #include "core/place/pressure.h"
@@ -118,6 +119,13 @@ struct RevisionRecord {
   warmth::WakeEstimates wake_parked{50ms};
 };
 
+// How the present step of a rollout goes.
+struct StepTrial {
+  life::Tally fresh;
+  life::Tally old;
+  Instant began;
+};
+
 // An app. `active` takes new requests, but while `fallback` is set that older revision still does,
 // because the active one has not had a ready replica yet.
 struct App {
@@ -139,9 +147,11 @@ struct App {
   std::uint32_t replicas_min;  // of the app file, until `kelvin scale` says otherwise
   std::uint32_t replicas_max;
   queue::WaitQueue queue;
-  // How requests are split by hand; empty: the active revision, or its fallback, takes all. While it
-  // is not empty there is no fallback.
+  // How requests are split, by hand or by the present step of `rollout`; empty: the active revision, or its fallback,
+  // takes all. While it is not empty there is no fallback.
   std::vector<model::RevisionShare> shares;
+  std::optional<model::Rollout> rollout;      // by steps, also one that was rolled back
+  StepTrial trial;                            // of its present step
   std::vector<model::ScheduleRule> followed;  // by the last FollowSchedule
   model::ScheduledFloor scheduled;
   queue::ServiceTime service;
