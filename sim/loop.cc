@@ -138,7 +138,8 @@ void Loop::look(RequestId id) {
                      .slots = replica.slots,
                      .is_open = !word.is_closed && word.generation == replica.generation,
                      .id = replica.id,
-                     .revision = replica.revision});
+                     .revision = replica.revision,
+                     .is_spare = replica.is_spare});
   }
   const route::Wish wish{
       .affinity = talk->client->affinity, .wanted = talk->wanted, .revision = talk->revision};
@@ -440,6 +441,7 @@ void Loop::begin_busy(const Talk& talk) {
   count(busy);
   if (busy.running++ == 0) busy.since = ground_.now();
   if (talk.client->priority == model::Priority::Low) ++busy.running_low;
+  busy.most = std::max(busy.most, busy.running - busy.running_low);
   schedule_report();
 }
 
@@ -477,6 +479,7 @@ void Loop::report_busy() {
     }
     report.entries.push_back({.replica = it->first,
                               .spans = std::exchange(busy.spans, {}),
+                              .most = std::exchange(busy.most, busy.running - busy.running_low),
                               .request_time = std::exchange(busy.request_time, Duration{}),
                               .low_time = std::exchange(busy.low_time, Duration{}),
                               .answered = std::exchange(busy.answered, 0U),

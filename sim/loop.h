@@ -81,6 +81,7 @@ class Loop {
     Instant since;                  // when `running` last left 0
     Instant counted_to;             // request_time is complete up to here
     std::vector<Span> spans;
+    std::uint32_t most = 0;
     Duration request_time{};
     Duration low_time{};
     std::uint32_t answered = 0;

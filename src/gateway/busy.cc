@@ -1,6 +1,7 @@
 // busy: when the replicas of one gateway loop worked.
 #include "gateway/busy.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -18,6 +19,7 @@ void BusyBook::begin(ReplicaId replica, Instant at, bool is_low) {
   count(page, at);
   if (is_low) ++page.running_low;
   if (page.running++ == 0) page.since = at;
+  page.entry.most = std::max(page.entry.most, page.running - page.running_low);
 }
 
 void BusyBook::end(ReplicaId replica, Instant at, Ending ending) {
@@ -47,6 +49,7 @@ model::BusyMeasured BusyBook::report(std::uint32_t loop, Instant now) {
     const bool is_done = page.running == 0;
     measured.entries.push_back(std::exchange(page.entry, {}));
     page.since = now;
+    page.entry.most = page.running - page.running_low;
     at = is_done ? pages_.erase(at) : std::next(at);
   }
   return measured;

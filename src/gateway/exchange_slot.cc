@@ -62,7 +62,8 @@ bool Exchange::try_slot() {
                      .slots = replica.slots,
                      .is_open = is_open,
                      .id = replica.id,
-                     .revision = replica.revision});
+                     .revision = replica.revision,
+                     .is_spare = replica.is_spare});
   }
   const route::Wish wish{
       .affinity = s_.affinity, .wanted = s_.wishes.replica, .revision = s_.revision};

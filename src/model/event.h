@@ -108,6 +108,7 @@ struct HandoverRefused {
 struct BusyEntry {
   ReplicaId replica;
   std::vector<Span> spans;  // disjoint, ascending; requests still running are cut at complete_up_to
+  std::uint32_t most = 0;   // requests at once, those of low priority left out
   Duration request_time{};  // sum over requests, overlaps counted: the integral of in-flight
   Duration
       low_time{};  // the part of it that requests of low priority took: it calls for no replica

@@ -22,6 +22,8 @@ struct RouteReplica {
   std::uint32_t slots = 1;              // requests at once
   std::uint16_t port = 0;               // on 127.0.0.1
   Protocol protocol = Protocol::Http1;  // of its own revision
+  // The app's load does not call for it: it gets what the others have no room for, and cools when that is nothing.
+  bool is_spare = false;
 };
 
 // Why the app takes no requests just now.

@@ -40,6 +40,7 @@ struct Place {
   // Since the last report.
   bool is_reported = false;  // it is in Replay::working_
   Instant counted_to;
+  std::uint32_t most = 0;
   Duration request_time{};
   std::vector<Span> spans;
   std::uint32_t answered = 0;
@@ -190,7 +191,8 @@ class Replay {
                         .slots = replica.slots,
                         .is_open = place.is_open && place.generation == replica.generation,
                         .id = replica.id,
-                        .revision = replica.revision});
+                        .revision = replica.revision,
+                        .is_spare = replica.is_spare});
     }
     const route::Order order = route::pick(loads_, random_);
     if (order.empty()) return false;
@@ -204,6 +206,7 @@ class Replay {
     if (place.in_flight == 0) changes_work(place, Spending::Idle);
     place.in_flight += 1;
     place.answered += 1;
+    place.most = std::max(place.most, place.in_flight);
     outcome_.waited(index, trace_.arrivals[index].at, now_ - kBegin);
     plan(trace_.arrivals[index].service, Kind::RequestEnds, slot);
   }
@@ -248,6 +251,7 @@ class Replay {
       Place& place = places_[slot];
       report.entries.push_back({.replica = place.replica,
                                 .spans = std::exchange(place.spans, {}),
+                                .most = std::exchange(place.most, place.in_flight),
                                 .request_time = std::exchange(place.request_time, {}),
                                 .answered = std::exchange(place.answered, 0)});
       place.is_reported = place.in_flight > 0;

@@ -9,8 +9,14 @@ using model::State;
 
 namespace {
 
+// What one report is about.
+struct Worked {
+  std::set<AppId> apps;
+  std::map<RevisionId, std::uint64_t> peaks;  // requests at once
+};
+
 void note_work(Step& step, const model::BusyMeasured& report, const model::BusyEntry& entry,
-               std::set<AppId>& worked) {
+               Worked& worked) {
   Replica* replica = find_replica(step.world, entry.replica);
   if (replica == nullptr) return;
   if (!entry.spans.empty()) {
@@ -24,9 +30,16 @@ void note_work(Step& step, const model::BusyMeasured& report, const model::BusyE
     prove(step, *replica);
   }
   App& app = step.world.apps.at(replica->app);
-  app.load.add(entry.request_time - std::min(entry.low_time, entry.request_time), step.now);
+  if (!entry.spans.empty()) {
+    // An idle replica is not reported, so that its time begins with its first work.
+    const Duration over = std::max<Duration>(report.complete_up_to - entry.spans.front().from, 1ms);
+    const Duration wanting = entry.request_time - std::min(entry.low_time, entry.request_time);
+    app.load.add(wanting, over, step.now);
+    app.recent.add(wanting, over, step.now);
+  }
   app.service.add(entry.request_time, entry.answered);
-  worked.insert(replica->app);
+  worked.apps.insert(replica->app);
+  worked.peaks[replica->revision->id] += entry.most;
   note_replies(step, app, replica->revision->id, entry);
 }
 
@@ -34,11 +47,13 @@ void note_work(Step& step, const model::BusyMeasured& report, const model::BusyE
 
 void on(Step& step, const model::BusyMeasured& event) {
   step.world.meter.busy(event);
-  std::set<AppId> worked;
+  Worked worked;
   for (const model::BusyEntry& entry : event.entries) note_work(step, event, entry, worked);
-  for (const AppId id : worked) {
+  for (const auto& [id, peak] : worked.peaks) note_peak(step, id, peak);
+  for (const AppId id : worked.apps) {
     App& app = step.world.apps.at(id);
     ensure_floor(step, app);
+    renew_spares(step, app);
     retry_rollout(step, app);
   }
   // Who waits for an idle replica knows better when one will be.

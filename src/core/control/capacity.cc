@@ -1,6 +1,7 @@
 // capacity: how many replicas an app has, from what waits, what `min` asks for and what the average
 // load calls for.
 #include <algorithm>
+#include <cmath>
 
 #include "core/control/steps.h"
 #include "core/words.h"
@@ -161,6 +162,7 @@ void ensure_capacity_of(Step& step, App& app, RevisionId revision) {
     is_refused = !wake_one(step, app, {revision, Purpose::Demand, why});
   }
   const Census after = take_census(step.world, app, revision);
+  record_at(app, revision).levels.called(after.ready + after.coming, step.now);
   if (!is_refused || after.ready + after.coming > 0) return;
   if (const auto refusal = why_no_start(step, app, revision))
     refuse_waiting_for(step, app, revision, *refusal);
@@ -196,20 +198,61 @@ void ensure_minimum_of(Step& step, App& app, RevisionId revision) {
   }
 }
 
-void ensure_floor_of(Step& step, App& app, RevisionId id) {
+// Replicas that so many requests in flight fill.
+std::uint32_t filled_by(double requests, const model::Revision& revision) {
+  const double slots = std::max(revision.spec.scale.concurrency, 1U);
+  return static_cast<std::uint32_t>(std::ceil(requests / slots));
+}
+
+// What is in flight now, and thus what a parked copy may have to be there for.
+double recent_load(const Step& step, const App& app, RevisionId id) {
+  return app.recent.at(step.now) * share_of(app, id);
+}
+
+// The replicas, warm or parked, that the floor and the spare copies call for, with the reason.
+StartPlan plan_copies(const Step& step, const App& app, RevisionId id, std::uint32_t live) {
   const model::Revision& revision = *record_at(app, id).revision;
   const double load = app.load.at(step.now) * share_of(app, id);
-  const Census census = take_census(step.world, app, id);
-  const std::uint32_t live = census.ready + census.coming + census.parked;
   const std::uint32_t floor = scale::floor_replicas(load, revision.spec.scale.concurrency);
-  if (live >= floor || room_of(app, census) == 0) return;
-  if (record_at(app, id).budget.failures() > 0) return;
-  const place::Wish wish{.needs = revision.spec.needs, .memory = revision.spec.memory, .only = {}};
-  if (!place::pick_place(step.world.nodes, wish)) return;
-  const std::string why = milli_words(static_cast<std::int64_t>(load * 1000)) +
-                          " requests in flight on average call for " +
-                          count_words(floor, "replica") + ", " + std::to_string(live) + " live";
-  plan_start(step, app, {id, Purpose::Floor, why});
+  const std::string words = ", " + std::to_string(live) + " live";
+  if (live < floor) {
+    return {id, Purpose::Floor,
+            milli_words(static_cast<std::int64_t>(load * 1000)) +
+                " requests in flight on average call for " + count_words(floor, "replica") + words};
+  }
+  const std::uint32_t spare = revision.spec.park == model::ParkRule::Auto
+                                  ? scale::spare_copies(revision.spec.scale.urgency_milli)
+                                  : 0;
+  const std::uint32_t used = filled_by(recent_load(step, app, id), revision);
+  if (spare == 0 || used == 0 || live >= used + spare) return {};
+  return {id, Purpose::Floor,
+          count_words(used, "replica") + " in use, and urgency " +
+              milli_words(revision.spec.scale.urgency_milli) + " keeps " +
+              count_words(spare, "copy") + " at hand for a burst" + words};
+}
+
+void ensure_floor_of(Step& step, App& app, RevisionId id) {
+  const RevisionRecord& record = record_at(app, id);
+  const Census census = take_census(step.world, app, id);
+  const StartPlan plan = plan_copies(step, app, id, census.ready + census.coming + census.parked);
+  if (!plan.revision || room_of(app, census) == 0 || record.budget.failures() > 0) return;
+  const model::AppSpec& spec = record.revision->spec;
+  const place::Wish wish{.needs = spec.needs, .memory = spec.memory, .only = {}};
+  if (place::pick_place(step.world.nodes, wish)) plan_start(step, app, plan);
+}
+
+// A parked copy is resumed before somebody has to wait for it.
+void ensure_headroom_of(Step& step, App& app, RevisionId id) {
+  const Census census = take_census(step.world, app, id);
+  if (census.parked == 0 || census.coming > 0 || room_of(app, census) == 0) return;
+  if (!lacks_headroom(step, app, id, census.ready)) return;
+  const model::Revision& revision = *record_at(app, id).revision;
+  wake_one(step, app,
+           {id, Purpose::Floor,
+            milli_words(static_cast<std::int64_t>(recent_load(step, app, id) * 1000)) +
+                " requests in flight leave fewer than " +
+                count_words(scale::headroom_slots(revision.spec.scale.urgency_milli), "slot") +
+                " free on " + count_words(census.ready, "replica")});
 }
 
 }  // namespace
@@ -228,7 +271,30 @@ void ensure_floor(Step& step, App& app) {
   // Only out of what is free and asked for by nobody: the floor is a guess, a waiting request is a
   // fact.
   if (!may_start_things(step.world) || app.is_deleted || !step.world.lease_queue.empty()) return;
-  for (const RevisionId revision : serving_revisions(app)) ensure_floor_of(step, app, revision);
+  for (const RevisionId revision : serving_revisions(app)) {
+    ensure_floor_of(step, app, revision);
+    ensure_headroom_of(step, app, revision);
+  }
+}
+
+void note_peak(Step& step, RevisionId id, std::uint64_t requests) {
+  App& app = step.world.apps.at(step.world.app_of_revision.at(id));
+  RevisionRecord& record = record_at(app, id);
+  // Every loop reports its own; together they are about what is in flight on average.
+  const double most = std::max(static_cast<double>(requests), recent_load(step, app, id));
+  record.levels.called(filled_by(most, *record.revision), step.now);
+}
+
+bool lacks_headroom(const Step& step, const App& app, RevisionId id, std::uint32_t ready) {
+  const model::ScaleRule& scale = record_at(app, id).revision->spec.scale;
+  const std::uint32_t headroom = scale::headroom_slots(scale.urgency_milli);
+  if (headroom == 0) return false;
+  const double usual = app.load.at(step.now) * share_of(app, id);
+  if (ready < scale::floor_replicas(usual, scale.concurrency)) return true;
+  const double used = recent_load(step, app, id);
+  const double slots = static_cast<double>(ready) * std::max(scale.concurrency, 1U);
+  // Less than a hundredth of a request is what is left of one that has ended.
+  return used > 0.01 && slots - used < headroom;
 }
 
 }  // namespace kelvin::control

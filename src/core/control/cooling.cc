@@ -26,6 +26,14 @@ std::uint32_t count_live(const World& world, const App& app, RevisionId revision
   return census.ready + census.coming + census.parked;
 }
 
+// Without it, fewer slots would be free than the app's urgency asks for.
+bool keeps_headroom(const Step& step, const App& app, const Replica& replica) {
+  const RevisionId revision = replica.revision->id;
+  const std::uint32_t ready = take_census(step.world, app, revision).ready;
+  return ready > 0 && is_serving_revision(app, revision) &&
+         lacks_headroom(step, app, revision, ready - 1);
+}
+
 // The moment before which a replica may not go cold, for the floor's or the minute's sake; `now`
 // where it may. Where it may, the removal is counted.
 Instant cold_from(Step& step, App& app, const model::Revision& revision) {
@@ -38,6 +46,28 @@ Instant cold_from(Step& step, App& app, const model::Revision& revision) {
   }
   if (!app.removals.try_remove(live, step.now)) return app.removals.ends();
   return step.now;
+}
+
+// When the next step down is due, and for how long nobody may have used the replica by then.
+struct Due {
+  Instant from;
+  Duration idle{};
+};
+
+// Of several replicas of a revision the one that was called for least recently decides, see
+// scale::Levels; of the only one its own last use.
+Due due_of(const World& world, const App& app, const Replica& replica, const warmth::Step& next) {
+  const Census census = take_census(world, app, replica.revision->id);
+  const bool is_ready = replica.state == State::Ready;
+  const std::uint32_t copies = census.ready + (is_ready ? 0 : census.coming + census.parked);
+  const std::uint32_t spare =
+      is_ready ? 0 : scale::spare_copies(replica.revision->spec.scale.urgency_milli);
+  const scale::Levels& levels = record_at(app, replica.revision->id).levels;
+  // An hour of traffic is no evidence for what comes within four.
+  const Duration at_idle = std::min(next.at_idle, std::max(levels.known_for(), warmth::kWarmMax));
+  if (copies <= 1 + spare) return {replica.idle_since + at_idle, at_idle};
+  const Instant called = levels.last_called(copies - 1 - spare) + at_idle;
+  return {std::max(replica.idle_since + warmth::kIdleMin, called), warmth::kIdleMin};
 }
 
 // "idle for 2 s; waking takes 50 ms (parked) or 10 s (cold), urgency 20".
@@ -125,7 +155,8 @@ void arm_cooling(Step& step, const App& app, Replica& replica) {
   if (replica.state == State::Ready && !may_cool(step.world, app, replica)) return;
   const auto next = warmth::next_step(tier_of(replica), terms_of(app, replica));
   if (next)
-    step.world.timers.set(key, std::max(replica.idle_since + next->at_idle, step.now + 1ms));
+    step.world.timers.set(key,
+                          std::max(due_of(step.world, app, replica, *next).from, step.now + 1ms));
 }
 
 void arm_cooling_of_all(Step& step, const App& app) {
@@ -143,15 +174,19 @@ void on_cooling_due(Step& step, Replica& replica) {
   if (is_ready && !may_cool(step.world, app, replica)) return;
   const auto next = warmth::next_step(tier_of(replica), terms_of(app, replica));
   // What is known about waking or about its last use may have changed since the alarm was set.
-  if (!next || replica.idle_since + next->at_idle > step.now)
-    return arm_cooling(step, app, replica);
+  if (!next) return;
+  const Due due = due_of(step.world, app, replica, *next);
+  if (due.from > step.now) return arm_cooling(step, app, replica);
+  if (is_ready && keeps_headroom(step, app, replica)) {
+    return step.world.timers.set({Alarm::Cool, replica.id.value}, step.now + warmth::kIdleMin);
+  }
   if (next->to == Tier::Cold) {
     const Instant from = cold_from(step, app, *replica.revision);
     if (from > step.now) return step.world.timers.set({Alarm::Cool, replica.id.value}, from);
   }
   if (is_ready) {
     replica.cool_to = next->to;
-    return try_to_cool(step, replica, Closing::Cool, step.now - next->at_idle);
+    return try_to_cool(step, replica, Closing::Cool, step.now - due.idle);
   }
   stop_replica(step, replica,
                {.why = "cooled after being " +

@@ -139,6 +139,12 @@ std::vector<model::StageTime> stages_of(const Replica& replica, Instant arrived,
   return stages;
 }
 
+// Spares come last, and one after the other.
+bool is_emptier(const Replica& replica, const Replica& other) {
+  if (replica.is_spare || other.is_spare) return !replica.is_spare && other.is_spare;
+  return replica.free_believed > other.free_believed;
+}
+
 // The emptiest ready replica of the lane's revision, as far as is known; equal ones by id. Whoever
 // comes next may want another of those with room: the one it names, or the first for its affinity.
 Replica* find_room(World& world, const App& app, Lane lane) {
@@ -154,7 +160,7 @@ Replica* find_room(World& world, const App& app, Lane lane) {
     const bool is_better =
         best == nullptr ||
         (next->affinity ? route::comes_first(*next->affinity, replica.id, best->id)
-                        : replica.free_believed > best->free_believed);
+                        : is_emptier(replica, *best));
     if (is_better) best = &replica;
   }
   return best;

@@ -136,6 +136,11 @@ void on(Step& step, const model::ProgressAsked& event);
 void ensure_capacity(Step& step, App& app);
 void ensure_minimum(Step& step, App& app);
 void ensure_floor(Step& step, App& app);
+// So many requests were in flight at once: what that calls for is remembered, see scale::Levels.
+void note_peak(Step& step, RevisionId id, std::uint64_t requests);
+// With so many ready, fewer slots are free than the app's urgency asks for, or fewer are ready than
+// its average load does. Only where a second of waiting is worth ten of a replica or more.
+bool lacks_headroom(const Step& step, const App& app, RevisionId id, std::uint32_t ready);
 // One more replica of a revision, and why.
 struct StartPlan {
   RevisionId revision;
@@ -155,6 +160,13 @@ std::optional<model::Refusal> why_no_start(const Step& step, const App& app, Rev
 void on(Step& step, const model::ScheduleChanged& event);
 // The schedule of the active revision is the one that counts from here on.
 void follow_schedule(Step& step, App& app);
+
+// --- spares.cc: replicas that the load does not call for ------------------------------------------
+
+// Marks them; true where a mark changed.
+bool mark_spares(World& world, const App& app, Instant now);
+// Publishes the route where a mark changed.
+void renew_spares(Step& step, const App& app);
 
 // --- leases.cc: from the plan to the accelerators ------------------------------------------------
 

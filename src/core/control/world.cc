@@ -176,6 +176,7 @@ void publish_route(Step& step, const App& app) {
                      .shares = app.shares,
                      .wake_time = expected_wake(step.world, app, serving.id, step.now),
                      .service_time = app.service.value()};
+  (void)mark_spares(step.world, app, step.now);
   for (const ReplicaId id : app.replicas) {
     const Replica& replica = step.world.replicas.at(id);
     if (is_waking_or_parked(replica.state)) route.parked.push_back(id);
@@ -187,7 +188,8 @@ void publish_route(Step& step, const App& app) {
                               .generation = replica.generation,
                               .slots = slots_of(replica),
                               .port = replica.port,
-                              .protocol = replica.revision->spec.protocol});
+                              .protocol = replica.revision->spec.protocol,
+                              .is_spare = replica.is_spare});
   }
   step.emit(model::RouteChanged{std::move(route)});
 }

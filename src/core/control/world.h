@@ -97,6 +97,7 @@ struct Replica {
   Instant idle_since;               // last known use
   std::uint32_t free_believed = 0;  // slots
   bool is_serving = false;          // it had work at the end of the last report
+  bool is_spare = false;            // as published in the route; see spares.cc
   bool is_proven = false;  // it has answered, was ready for a minute, or cooled in good order
   bool may_park = true;    // false after a park that failed
   life::Health health;
@@ -117,6 +118,7 @@ struct RevisionRecord {
   life::FailureBudget budget;
   warmth::WakeEstimates wake_cold{10s};
   warmth::WakeEstimates wake_parked{50ms};
+  scale::Levels levels;
 };
 
 // How the present step of a rollout goes.
@@ -155,7 +157,8 @@ struct App {
   std::vector<model::ScheduleRule> followed;  // by the last FollowSchedule
   model::ScheduledFloor scheduled;
   queue::ServiceTime service;
-  scale::LoadAverage load;
+  scale::LoadAverage load;        // for the floor: what is usual
+  scale::LoadAverage recent{2s};  // for headroom: what is now
   scale::RemovalWindow removals;
   std::set<ReplicaId> replicas;  // all that are not gone
   std::string trouble;           // why it cannot start at all; empty: it can

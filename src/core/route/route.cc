@@ -21,6 +21,9 @@ class Field {
   [[nodiscard]] bool has_room(std::uint32_t i) const {
     return is_open(i) && loads_[i].in_flight < loads_[i].slots;
   }
+  [[nodiscard]] bool is_called_for(std::uint32_t i) const {
+    return has_room(i) && !loads_[i].is_spare;
+  }
 
  private:
   std::span<const ReplicaLoad> loads_;
@@ -32,6 +35,7 @@ bool is_less_full(const ReplicaLoad& a, const ReplicaLoad& b) {
   return std::uint64_t{a.in_flight} * b.slots < std::uint64_t{b.in_flight} * a.slots;
 }
 
+// Of those that are no spares.
 struct Room {
   std::uint32_t count = 0;
   std::uint32_t largest_limit = 0;
@@ -40,17 +44,17 @@ struct Room {
 Room count_room(const Field& field) {
   Room room;
   for (std::uint32_t i = 0; i < field.size(); ++i) {
-    if (!field.has_room(i)) continue;
+    if (!field.is_called_for(i)) continue;
     ++room.count;
     room.largest_limit = std::max(room.largest_limit, field[i].slots);
   }
   return room;
 }
 
-// Index of the nth replica with room; there are more than n.
+// Index of the nth replica with room that is no spare; there are more than n.
 std::uint32_t nth_with_room(const Field& field, std::uint64_t n) {
   std::uint32_t index = 0;
-  while (!field.has_room(index) || n-- > 0) ++index;
+  while (!field.is_called_for(index) || n-- > 0) ++index;
   return index;
 }
 
@@ -138,8 +142,10 @@ void add_by_load(Order& order, const Field& field, Random& random) {
     order.add_once(best);
     order.add_once(second);
   }
-  for (std::uint32_t i = 0; i < field.size() && order.size() < kTriesMax; ++i) {
-    if (field.has_room(i)) order.add_once(i);
+  for (const bool is_spare : {false, true}) {
+    for (std::uint32_t i = 0; i < field.size() && order.size() < kTriesMax; ++i) {
+      if (field.has_room(i) && field[i].is_spare == is_spare) order.add_once(i);
+    }
   }
 }
 

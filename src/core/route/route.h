@@ -7,6 +7,10 @@
 // log n of the mean, without every loop choosing the same one). The others with room follow, so
 // that a lost race for a slot costs one more try and not a wait.
 //
+// Spares are replicas that the app's load does not call for (see control/spares.cc). They come after
+// all others, in the order given: spread over every replica that happens to be warm, a little work
+// would keep all of them warm for ever.
+//
 // Affinity: requests with the same hash go to the same replica. Every replica gets a weight from
 // hash and id, and the heaviest is first (rendezvous hashing, Thaler and Ravishankar 1998): where a
 // replica comes or goes, only its own requests move. A popular hash must not overload one replica,
@@ -41,6 +45,7 @@ struct ReplicaLoad {
   bool is_open = true;       // false: closed, or its word is of another generation
   ReplicaId id = {};         // for affinity and wanted replicas
   RevisionId revision = {};  // for split traffic
+  bool is_spare = false;     // tried after those that are not
 };
 
 // What a request asks of its replica.

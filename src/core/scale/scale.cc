@@ -9,7 +9,6 @@ namespace kelvin::scale {
 
 namespace {
 
-constexpr double kWindowSeconds = 120;
 // Below this an app counts as asleep: one request of 6 s in two minutes.
 constexpr double kAsleepBelow = 0.05;
 constexpr Duration kRemovalWindow = 60s;
@@ -18,14 +17,16 @@ double seconds(Duration d) { return static_cast<double>(d.count()) / 1e9; }
 
 }  // namespace
 
-void LoadAverage::add(Duration request_time, Instant now) {
-  value_ = at(now) + seconds(request_time) / kWindowSeconds;
+void LoadAverage::add(Duration request_time, Duration over, Instant now) {
+  KELVIN_CHECK(over > Duration{});
+  const double mean = seconds(request_time) / seconds(over);
+  value_ = at(now) + mean * -std::expm1(-seconds(over) / seconds(window_));
   at_ = std::max(at_, now);
 }
 
 double LoadAverage::at(Instant now) const {
   if (now <= at_) return value_;
-  return value_ * std::exp(-seconds(now - at_) / kWindowSeconds);
+  return value_ * std::exp(-seconds(now - at_) / seconds(window_));
 }
 
 Instant LoadAverage::falls_to(double level, Instant now) const {
@@ -33,7 +34,7 @@ Instant LoadAverage::falls_to(double level, Instant now) const {
   const double load = at(now);
   if (load <= level) return now;
   // One millisecond more, so that rounding never leaves it a hair above.
-  const double wait = kWindowSeconds * std::log(load / level) + 0.001;
+  const double wait = seconds(window_) * std::log(load / level) + 0.001;
   return now + Duration(static_cast<std::int64_t>(wait * 1e9));
 }
 
@@ -49,6 +50,29 @@ double load_below_floor(std::uint32_t replicas, std::uint32_t slots) {
   const double enough = static_cast<double>(replicas - 1) * std::max(slots, 1U);
   const double root = (std::sqrt(1 + 4 * enough) - 1) / 2;
   return std::max(root * root, kAsleepBelow * 0.999);
+}
+
+void Levels::called(std::uint32_t replicas, Instant now) {
+  if (last_.empty()) first_ = now;
+  if (last_.size() < replicas) last_.resize(replicas);
+  std::fill_n(last_.begin(), replicas, now);
+}
+
+Instant Levels::last_called(std::size_t level) const {
+  return level < last_.size() ? last_[level] : Instant{};
+}
+
+Duration Levels::known_for() const { return last_.empty() ? Duration{} : last_[0] - first_; }
+
+std::uint32_t headroom_slots(std::uint32_t urgency_milli) {
+  std::uint32_t slots = 0;
+  for (std::uint32_t milli = urgency_milli; milli >= 10'000; milli /= 10) slots += 1;
+  return slots;
+}
+
+std::uint32_t spare_copies(std::uint32_t urgency_milli) {
+  const std::uint32_t slots = headroom_slots(urgency_milli);
+  return slots > 0 ? slots - 1 : 0;
 }
 
 std::uint32_t starts_needed(const Pressure& pressure) {

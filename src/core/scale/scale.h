@@ -26,24 +26,28 @@
 // floor, and at most half of an app's replicas per 60 s (RemovalWindow).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "base/time.h"
 
 namespace kelvin::scale {
 
-// Average requests in flight, exponentially weighted over 120 s.
+// Average requests in flight, exponentially weighted over a window. Several reporters may add to it.
 class LoadAverage {
  public:
-  // `request_time` is the integral of requests in flight since the last call, ending at about
-  // `now`.
-  void add(Duration request_time, Instant now);
+  explicit LoadAverage(Duration window = 120s) : window_(window) {}
+  // `request_time` is the integral of requests in flight over the last `over` (positive), ending at
+  // about `now`.
+  void add(Duration request_time, Duration over, Instant now);
   [[nodiscard]] double at(Instant now) const;
   // When it will have fallen to `level`, if nothing is added; `now` where it is not above it.
   // `level` is positive.
   [[nodiscard]] Instant falls_to(double level, Instant now) const;
 
  private:
+  Duration window_;
   double value_ = 0;
   Instant at_;
 };
@@ -51,6 +55,32 @@ class LoadAverage {
 [[nodiscard]] std::uint32_t floor_replicas(double load, std::uint32_t slots);
 // The load below which the floor is less than `replicas` (at least 1).
 [[nodiscard]] double load_below_floor(std::uint32_t replicas, std::uint32_t slots);
+
+// When the first, second, ... replica of a revision was called for last. Packed, n requests need
+// ceil(n / slots) replicas; what more there is was called for earlier, and how long ago says how
+// warm it is worth keeping, whichever replica a stray request has touched since.
+//
+// Example: 4 slots, 9 requests in flight until 10 s, 3 afterwards: at 30 s the first replica is
+// called for, the second and third were so 20 s ago.
+class Levels {
+ public:
+  // The first `replicas` are called for at this moment.
+  void called(std::uint32_t replicas, Instant now);
+  // Counted from 0; the beginning of time where it never was.
+  [[nodiscard]] Instant last_called(std::size_t level) const;
+  // From the first call to the last one.
+  [[nodiscard]] Duration known_for() const;
+
+ private:
+  std::vector<Instant> last_;
+  Instant first_;
+};
+
+// Slots that are kept free by resuming a parked replica before somebody has to wait for it, and
+// parked replicas beyond those in use that are kept for a burst: more, the more a second of waiting
+// is worth. One slot per tenfold of lambda: none at 1, one from 10, two from 100; one copy from 100.
+[[nodiscard]] std::uint32_t headroom_slots(std::uint32_t urgency_milli);
+[[nodiscard]] std::uint32_t spare_copies(std::uint32_t urgency_milli);
 
 struct Pressure {
   std::uint64_t waiting = 0;   // requests in the queue

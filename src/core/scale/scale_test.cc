@@ -48,21 +48,33 @@ TEST(Scale, FloorFallsExactlyBelowTheLoadItNames) {
 
 TEST(Scale, AverageApproachesASteadyLoad) {
   LoadAverage average;
-  for (int second = 1; second <= 1200; ++second) average.add(3s, at(std::chrono::seconds(second)));
+  for (int second = 1; second <= 1200; ++second)
+    average.add(3s, 1s, at(std::chrono::seconds(second)));
   EXPECT_NEAR(average.at(at(1200s)), 3.0, 0.05);
 }
 
 TEST(Scale, AverageDecaysWithoutTicks) {
   LoadAverage average;
-  average.add(120s, at(1s));
-  EXPECT_DOUBLE_EQ(average.at(at(1s)), 1.0);
-  EXPECT_NEAR(average.at(at(121s)), 0.3679, 0.0001);
+  average.add(1s, 1s, at(1s));
+  const double first = average.at(at(1s));
+  EXPECT_NEAR(first, 1.0 / 120, 0.0001);
+  EXPECT_NEAR(average.at(at(121s)), first * 0.3679, 0.0001);
   EXPECT_NEAR(average.at(at(3601s)), 0.0, 0.0001);
+}
+
+TEST(Scale, AverageOfAShortWindowFollowsTwoReporters) {
+  LoadAverage average(2s);
+  for (int second = 1; second <= 20; ++second) {
+    average.add(3s, 1s, at(std::chrono::seconds(second)));
+    average.add(2s, 1s, at(std::chrono::seconds(second)));
+  }
+  EXPECT_NEAR(average.at(at(20s)), 5.0, 0.01);
+  EXPECT_LT(average.at(at(26s)), 0.5);
 }
 
 TEST(Scale, AverageKnowsWhenItWillHaveFallen) {
   LoadAverage average;
-  average.add(120s, at(1s));
+  average.add(120s, 1s, at(1s));
   const Instant moment = average.falls_to(0.05, at(1s));
   EXPECT_LE(average.at(moment), 0.05);
   EXPECT_GT(average.at(moment - 10ms), 0.05);
@@ -71,9 +83,28 @@ TEST(Scale, AverageKnowsWhenItWillHaveFallen) {
 
 TEST(Scale, AverageIgnoresAClockThatStepsBack) {
   LoadAverage average;
-  average.add(120s, at(100s));
-  average.add(0s, at(50s));
-  EXPECT_DOUBLE_EQ(average.at(at(100s)), 1.0);
+  average.add(120s, 1s, at(100s));
+  const double before = average.at(at(100s));
+  average.add(0s, 1s, at(50s));
+  EXPECT_DOUBLE_EQ(average.at(at(100s)), before);
+}
+
+TEST(Levels, RememberWhenEachWasCalledForLast) {
+  Levels levels;
+  levels.called(3, at(10s));
+  levels.called(1, at(20s));
+  EXPECT_EQ(levels.last_called(0), at(20s));
+  EXPECT_EQ(levels.last_called(2), at(10s));
+  EXPECT_EQ(levels.last_called(3), Instant{});
+}
+
+TEST(Scale, HeadroomGrowsByASlotPerTenfoldOfUrgency) {
+  EXPECT_EQ(headroom_slots(1'000), 0u);
+  EXPECT_EQ(headroom_slots(5'000), 0u);
+  EXPECT_EQ(headroom_slots(20'000), 1u);
+  EXPECT_EQ(headroom_slots(100'000), 2u);
+  EXPECT_EQ(spare_copies(20'000), 0u);
+  EXPECT_EQ(spare_copies(100'000), 1u);
 }
 
 TEST(TokenBucket, LetsABurstThroughAndThenARate) {

@@ -11,8 +11,8 @@ namespace {
 // Prices in thousandths of an accelerator-second per second.
 constexpr std::int64_t kAcceleratorMilli = 1000;
 constexpr std::int64_t kHostMemoryMilli = 50;
-// Beyond these a product below could overflow; both lie far above every result that kIdleMax lets
-// through.
+// Beyond these a product below could overflow; both lie far above every result that kParkedMax
+// lets through.
 constexpr std::int64_t kUrgencyMilliMax = 10'000'000;
 constexpr std::int64_t kAcceleratorsMax = 64;
 
@@ -30,10 +30,10 @@ std::int64_t hold_milli(Tier tier, const Terms& terms) {
   return 0;
 }
 
-// Rounded up to whole milliseconds and at most kIdleMax.
+// Rounded up to whole milliseconds and at most kWakeMax.
 std::int64_t wake_ms(Tier tier, const Terms& terms) {
   const auto bounded = [](Duration d) {
-    const Duration within = std::clamp<Duration>(d, 0s, kIdleMax);
+    const Duration within = std::clamp<Duration>(d, 0s, kWakeMax);
     return whole_ms(within + 999'999ns);
   };
   switch (tier) {
@@ -114,8 +114,8 @@ std::optional<Step> next_step(Tier from, const Terms& terms) {
     }
   }
   // Compared in milliseconds first: the largest crossing does not fit into nanoseconds.
-  const Duration at_idle =
-      std::chrono::milliseconds(std::min<std::int64_t>(ms, whole_ms(kIdleMax)));
+  const Duration longest = from == Tier::Warm ? kWarmMax : kParkedMax;
+  const Duration at_idle = std::chrono::milliseconds(std::min(ms, whole_ms(longest)));
   return Step{.to = to, .at_idle = std::max<Duration>(at_idle, kIdleMin)};
 }
 

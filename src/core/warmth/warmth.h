@@ -27,8 +27,8 @@
 //   accelerator instead of 2 s.
 //
 // A tier whose line is nowhere the lowest after 2 s is skipped. Nothing cools before 2 s, so that
-// two apps that take turns on one accelerator do not thrash; nothing is held for more than an hour
-// on the strength of a formula.
+// two apps that take turns on one accelerator do not thrash; nothing is held warm for more than half
+// an hour, or parked for more than four hours, on the strength of a formula.
 #pragma once
 
 #include <cstddef>
@@ -45,8 +45,10 @@ namespace kelvin::warmth {
 enum class Tier : std::uint8_t { Warm, Parked, Cold };
 
 constexpr Duration kIdleMin = 2s;
-constexpr Duration kIdleMax = 3600s;
+constexpr Duration kWarmMax = 1800s;
+constexpr Duration kParkedMax = 4h;
 constexpr Duration kResidencyMax = 30s;
+constexpr Duration kWakeMax = 3600s;  // a longer wake counts as this
 
 struct WakeTimes {
   Duration parked = 50ms;

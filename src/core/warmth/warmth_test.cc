@@ -47,10 +47,10 @@ TEST(Warmth, NeverCoolsBeforeTwoSeconds) {
   }
 }
 
-TEST(Warmth, NeverHoldsLongerThanAnHour) {
+TEST(Warmth, NeverHoldsLongerThanItsLimits) {
   const Terms terms = terms_with({.parked = 600s, .cold = 100h}, 4'000'000'000U);
-  EXPECT_EQ(next_step(Tier::Warm, terms)->at_idle, kIdleMax);
-  EXPECT_EQ(next_step(Tier::Parked, terms)->at_idle, kIdleMax);
+  EXPECT_EQ(next_step(Tier::Warm, terms)->at_idle, kWarmMax);
+  EXPECT_EQ(next_step(Tier::Parked, terms)->at_idle, kParkedMax);
 }
 
 TEST(Warmth, SkipsParkingWhereWakingFromItIsNoFaster) {
