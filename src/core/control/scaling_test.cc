@@ -180,6 +180,53 @@ TEST(Scaling, AStormOfStartsIsSpreadOverTime) {
   EXPECT_EQ(story.started.size(), 100u);
 }
 
+bool is_spare(const Story& story, ReplicaId id) {
+  for (const model::RouteReplica& replica : story.routes.at({1}).replicas) {
+    if (replica.id == id) return replica.is_spare;
+  }
+  return false;
+}
+
+TEST(Scaling, WhatTheLoadDoesNotCallForIsASpare) {
+  Story story({.cpus = 8});
+  story.deploy(1, spec_with({.replicas_max = 4, .concurrency = 1}));
+  story.request(1);
+  story.request(2);
+  const ReplicaId first = story.started[0].replica;
+  const ReplicaId second = story.started[1].replica;
+  story.becomes_ready(first);
+  story.becomes_ready(second);
+  EXPECT_FALSE(is_spare(story, first));
+  EXPECT_TRUE(is_spare(story, second)) << "a burst is no load yet";
+  for (int second_of = 0; second_of < 240; ++second_of) {
+    story.pass(1s);
+    story.report_busy();
+  }
+  EXPECT_FALSE(is_spare(story, second)) << "two in flight for minutes call for both";
+}
+
+TEST(Scaling, AParkedCopyIsResumedBeforeSomebodyWaits) {
+  Story story({.cpus = 8});
+  story.deploy(1, spec_with({.replicas_max = 4, .concurrency = 2, .urgency_milli = 20'000}));
+  for (std::uint64_t id = 1; id <= 4; ++id) story.request(id);
+  for (const auto& start : std::vector(story.started)) story.becomes_ready(start.replica, 1s);
+  for (const auto& start : story.started) {
+    for (int i = 0; i < 2; ++i) story.give_back(start.replica);
+  }
+  story.post(model::ParkAsked{.app = {1}});
+  for (const auto& start : story.started) story.finish_parking(start.replica);
+  ASSERT_EQ(story.count(State::Parked), 2u);
+  story.request(5);
+  ASSERT_EQ(story.resumed.size(), 1u);
+  story.moved(story.resumed[0], State::Ready);
+  ASSERT_TRUE(story.take_slot(story.resumed[0]));
+  for (int i = 0; i < 5; ++i) {
+    story.pass(1s);
+    story.report_busy();
+  }
+  EXPECT_EQ(story.resumed.size(), 2u) << "both slots are taken, though nobody waits yet";
+}
+
 TEST(Scaling, RemovesAtMostHalfPerMinute) {
   Story story({.cpus = 8});
   model::AppSpec spec = spec_with({.replicas_max = 8, .concurrency = 1, .urgency_milli = 0});

@@ -145,7 +145,7 @@ std::vector<Shortage> shortages_of(const NodeLoad& load, const model::Accelerato
 
 // What it costs that a start on this node takes as long as it does, in the unit of the losses.
 std::int64_t start_loss(const NodeLoad& load, const Wish& wish) {
-  const Duration start = std::min<Duration>(expected_start(load, wish), warmth::kIdleMax);
+  const Duration start = std::min<Duration>(expected_start(load, wish), warmth::kWakeMax);
   return whole_ms(start) * (1000 + std::min(wish.urgency_milli, kUrgencyMilliMax));
 }
 

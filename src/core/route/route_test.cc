@@ -36,6 +36,18 @@ TEST(Route, TheLessFullOfTwoChoicesComesFirst) {
   }
 }
 
+TEST(Route, SparesComeLastAndOneAfterTheOther) {
+  const std::vector<ReplicaLoad> loads = {{.in_flight = 7, .slots = 8},
+                                          {.in_flight = 0, .slots = 8, .is_spare = true},
+                                          {.in_flight = 1, .slots = 8, .is_spare = true}};
+  for (std::uint64_t seed = 0; seed < 100; ++seed)
+    EXPECT_EQ(order_of(loads, seed), (Indices{0, 1, 2}));
+  EXPECT_EQ(order_of({{.in_flight = 8, .slots = 8},
+                      {.in_flight = 8, .slots = 8, .is_spare = true},
+                      {.in_flight = 0, .slots = 8, .is_spare = true}}),
+            (Indices{2}));
+}
+
 TEST(Route, EveryReplicaWithRoomIsTriedOnce) {
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     Indices order = order_of({{0, 8}, {8, 8}, {3, 8}, {7, 8}, {2, 8}}, seed);
