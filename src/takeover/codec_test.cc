@@ -59,7 +59,7 @@ TEST(TakeoverCodec, ItsLayoutIsTheOneOfItsVersion) {
     for (const char byte : bytes) sum = (sum ^ static_cast<unsigned char>(byte)) * 16'777'619U;
   }
   EXPECT_EQ(sum, 1'963'350'139U);
-  EXPECT_EQ(kProtocolVersion, 3U);
+  EXPECT_EQ(kProtocolVersion, 4U);
 }
 
 TEST(TakeoverCodec, RefusesAnEnumeratorThatDoesNotExist) {

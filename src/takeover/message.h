@@ -23,7 +23,7 @@
 namespace kelvin::takeover {
 
 // Grows with every change of what a message holds; both sides must speak the same one.
-constexpr std::uint32_t kProtocolVersion = 3;
+constexpr std::uint32_t kProtocolVersion = 4;
 
 // --- from the process that takes over --------------------------------------------------------------------------------
 

@@ -40,7 +40,8 @@ inline model::RouteReplica sample_replica() {
           .generation = 6,
           .slots = 4,
           .port = 9000,
-          .protocol = model::Protocol::H2c};
+          .protocol = model::Protocol::H2c,
+          .is_spare = true};
 }
 
 inline model::Route sample_route() {
@@ -109,7 +110,8 @@ inline std::vector<Message> samples() {
                                            .low_time = 2s,
                                            .answered = 4,
                                            .failed = 2,
-                                           .unanswered = 1}}},
+                                           .unanswered = 1,
+                                           .most = 3}}},
           model::ReplicaSuspected{{7}, model::Suspicion::BrokenReply, "it broke off"},
           model::ConnectionsClosed{{7}},
           model::SlotsDrained{{7}},

@@ -31,11 +31,12 @@ void note_work(Step& step, const model::BusyMeasured& report, const model::BusyE
   }
   App& app = step.world.apps.at(replica->app);
   if (!entry.spans.empty()) {
-    // An idle replica is not reported, so that its time begins with its first work.
-    const Duration over = std::max<Duration>(report.complete_up_to - entry.spans.front().from, 1ms);
+    // An idle replica is not reported, and a report may come late: the time of the work counts.
+    const Instant last = entry.spans.back().to;
+    const Duration over = std::max<Duration>(last - entry.spans.front().from, 1ms);
     const Duration wanting = entry.request_time - std::min(entry.low_time, entry.request_time);
-    app.load.add(wanting, over, step.now);
-    app.recent.add(wanting, over, step.now);
+    app.load.add(wanting, over, last);
+    app.recent.add(wanting, over, last);
   }
   app.service.add(entry.request_time, entry.answered);
   worked.apps.insert(replica->app);

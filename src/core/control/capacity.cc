@@ -291,10 +291,10 @@ bool lacks_headroom(const Step& step, const App& app, RevisionId id, std::uint32
   if (headroom == 0) return false;
   const double usual = app.load.at(step.now) * share_of(app, id);
   if (ready < scale::floor_replicas(usual, scale.concurrency)) return true;
-  const double used = recent_load(step, app, id);
+  // Less than half a request is what is left of one that has ended.
+  const double used = std::round(recent_load(step, app, id));
   const double slots = static_cast<double>(ready) * std::max(scale.concurrency, 1U);
-  // Less than a hundredth of a request is what is left of one that has ended.
-  return used > 0.01 && slots - used < headroom;
+  return used > 0 && slots - used < headroom;
 }
 
 }  // namespace kelvin::control
