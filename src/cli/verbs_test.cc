@@ -315,6 +315,39 @@ TEST_F(VerbsTest, RolloutsAndSchedules) {
   expect_golden("rollouts.txt", text + told("explain gemma"));
 }
 
+// A replica that lives is shown before what was decided about it; one that waits for nothing has no moment.
+TEST_F(VerbsTest, ExplainReplica) {
+  const auto living = [](const std::string& next, const std::string& decisions) {
+    return R"({"waiting":null,"replica":{"id":"r3-17","app":"gemma","revision":3,"state":"ready","temperature":"warm",)"
+           R"("state_since_unix_ms":1769860760000,"in_flight":0,"reason":"ready after 1.2 s",)" +
+           next + R"(},"decisions":[)" + decisions + "]}";
+  };
+  const std::string path = "GET /api/v1/decisions?replica=r3-17";
+  const std::string parks = R"("next":"it is parked then","next_unix_ms":1769860812000)";
+  const std::string stays = R"("next":"it stays warm: min is 1","next_unix_ms":null)";
+  server_.script(path, {{.body = living(parks, kDecisions)}});
+  std::string text = told("explain r3-17");
+  server_.script(path, {{.body = living(stays, "")}});
+  text += told("explain r3-17");
+  server_.script(path, {{.body = living(R"("next":null,"next_unix_ms":null)", "")}});
+  expect_golden("explain_replica.txt", text + told("explain r3-17"));
+}
+
+// What keeps replicas warm is said once, also where it is the schedule.
+TEST_F(VerbsTest, ExplainSaysOnceWhatAScheduleKeeps) {
+  std::string body = rolling_out("shifting");
+  const std::string_view min = "min is 0; 1.2 requests";
+  const std::string_view schedule =
+      "the schedule keeps none until Mon 2026-02-02 08:00 CET, then 2 replicas by `0 8 * * 1-5` "
+      "for "
+      "10h, Europe/Berlin; 1.2 requests";
+  body.replace(body.find(min), min.size(), schedule);
+  server_.script("GET /api/v1/apps/gemma", {{.body = body}});
+  const std::string text = told("explain gemma");
+  EXPECT_EQ(text.find("The schedule keeps"), std::string::npos) << text;
+  EXPECT_NE(text.find("Kept warm: the schedule keeps none until"), std::string::npos) << text;
+}
+
 TEST_F(VerbsTest, DeleteAsks) {
   run_.typed = {"no"};
   std::string text = told("delete gemma");

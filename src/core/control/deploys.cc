@@ -140,6 +140,7 @@ void on(Step& step, const model::ScaleChanged& event) {
   for (const RevisionId revision : serving_revisions(*app)) shrink_to_max(step, *app, revision);
   ensure_minimum(step, *app);
   arm_cooling_of_all(step, *app);
+  renew_spares(step, *app);
   serve_queue(step, *app);
 }
 

@@ -12,8 +12,9 @@
 //   3. else has idle replicas cooled (place/pressure.h) and claims what they will give back;
 //   4. else, where it is parked and another node could hold a fresh one, stays parked and a start is
 //      planned in its place;
-//   5. else waits, and says for what; after a while a node is kept free for it. When an idle replica has not been idle for long enough, or a
-//      busy one may become idle, an alarm brings everybody back here.
+//   5. else waits, and says for what; after a while a node is kept free for it. When an idle replica
+//      has not been idle for long enough, or a busy one may become idle, an alarm brings everybody
+//      back here.
 #include <algorithm>
 #include <ranges>
 

@@ -180,13 +180,6 @@ TEST(Scaling, AStormOfStartsIsSpreadOverTime) {
   EXPECT_EQ(story.started.size(), 100u);
 }
 
-bool is_spare(const Story& story, ReplicaId id) {
-  for (const model::RouteReplica& replica : story.routes.at({1}).replicas) {
-    if (replica.id == id) return replica.is_spare;
-  }
-  return false;
-}
-
 TEST(Scaling, WhatTheLoadDoesNotCallForIsASpare) {
   Story story({.cpus = 8});
   story.deploy(1, spec_with({.replicas_max = 4, .concurrency = 1}));
@@ -196,13 +189,13 @@ TEST(Scaling, WhatTheLoadDoesNotCallForIsASpare) {
   const ReplicaId second = story.started[1].replica;
   story.becomes_ready(first);
   story.becomes_ready(second);
-  EXPECT_FALSE(is_spare(story, first));
-  EXPECT_TRUE(is_spare(story, second)) << "a burst is no load yet";
+  EXPECT_FALSE(story.is_spare(first));
+  EXPECT_TRUE(story.is_spare(second)) << "a burst is no load yet";
   for (int second_of = 0; second_of < 240; ++second_of) {
     story.pass(1s);
     story.report_busy();
   }
-  EXPECT_FALSE(is_spare(story, second)) << "two in flight for minutes call for both";
+  EXPECT_FALSE(story.is_spare(second)) << "two in flight for minutes call for both";
 }
 
 TEST(Scaling, AParkedCopyIsResumedBeforeSomebodyWaits) {

@@ -27,6 +27,7 @@ void on(Step& step, const model::ScheduleChanged& event) {
              std::to_string(app->replicas_min) + ", max " + std::to_string(app->replicas_max));
   ensure_minimum(step, *app);
   arm_cooling_of_all(step, *app);
+  renew_spares(step, *app);
   serve_queue(step, *app);
 }
 

@@ -38,6 +38,22 @@ TEST(Schedule, KeepsReplicasWarmWhileItSaysSo) {
   EXPECT_EQ(story.app().scheduled.words, "2 replicas by `0 8`");
 }
 
+TEST(Schedule, WhatItKeepsWarmIsNoSpare) {
+  Story story({.cpus = 8});
+  model::AppSpec spec = scheduled();
+  spec.scale.concurrency = 1;
+  story.deploy(1, spec);
+  story.request(1);
+  story.request(2);
+  for (const auto& start : std::vector(story.started)) story.becomes_ready(start.replica);
+  const ReplicaId second = story.last_started();
+  ASSERT_TRUE(story.is_spare(second));
+  says(story, 2);
+  EXPECT_FALSE(story.is_spare(second));
+  says(story, 0, "none");
+  EXPECT_TRUE(story.is_spare(second));
+}
+
 TEST(Schedule, LetsThemCoolWhenItsWindowCloses) {
   Story story({.cpus = 8});
   story.deploy(1, scheduled());

@@ -2,8 +2,8 @@
 //
 // Requests that are spread over all ready replicas keep all of them warm, however few would do. So
 // the oldest ceil((e + sqrt(e)) / slots) replicas of a revision, e being its average load, share the
-// work, at least one and at least `min`; the others are spares, which the gateway tries last, in
-// order, so that the last ones fall idle and cool.
+// work, at least one and at least what `min` and the schedule keep warm; the others are spares, which
+// the gateway tries last, in order, so that the last ones fall idle and cool.
 #include <algorithm>
 
 #include "core/control/steps.h"
@@ -17,7 +17,7 @@ namespace {
 std::uint32_t called_for(const App& app, const model::Revision& revision, Instant now) {
   const double load = app.load.at(now) * share_of(app, revision.id);
   const std::uint32_t floor = scale::floor_replicas(load, revision.spec.scale.concurrency);
-  return std::max({floor, app.replicas_min, 1U});
+  return std::max({floor, least_replicas(app), 1U});
 }
 
 }  // namespace

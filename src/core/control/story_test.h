@@ -230,6 +230,13 @@ class Story {
     return false;
   }
 
+  bool is_spare(ReplicaId id, std::uint64_t app = 1) const {
+    for (const model::RouteReplica& replica : routes.at({app}).replicas) {
+      if (replica.id == id) return replica.is_spare;
+    }
+    return false;
+  }
+
   // A slot word as an earlier platform process left it.
   struct KeptWord {
     ReplicaId replica;

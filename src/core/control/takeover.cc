@@ -19,9 +19,9 @@ model::KeptReplica keep(const Replica& replica) {
   const auto& [id, app, revision, purpose, state, lease, slot, generation, port, pid, created,
                state_since, reason, is_adopted, is_metered, lease_turn, in_line_since, reservation,
                is_ordered, ordered_at, start_clock, way, woke_from, was_ready, ready_since,
-               idle_since, free_believed, is_serving, is_spare, is_proven, may_park, health, closing,
-               cool_to, is_relief, connections_closing, is_park_ordered, wakes_again, stop_cause] =
-      replica;
+               idle_since, free_believed, is_serving, is_spare, is_proven, may_park, health,
+               closing, cool_to, is_relief, connections_closing, is_park_ordered, wakes_again,
+               stop_cause] = replica;
   return {.replica = id,
           .state = state,
           .generation = generation,
