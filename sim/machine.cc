@@ -30,6 +30,8 @@ void Machine::disconnect() {
 
 std::vector<model::Event> Machine::look_around() {
   std::vector<model::Event> events;
+  // What a dead platform had ordered and its keeper has not heard of is lost.
+  orders_.renew();
   for (const auto& [id, node] : nodes_) events.push_back(model::NodeChanged{node});
   for (const ReplicaId id : all()) {
     Process& process = *processes_.at(id);
@@ -97,7 +99,7 @@ void Machine::later(Process& process, Duration delay, std::function<void(Process
 // Orders reach a process through the keeper, which may be away.
 void Machine::when_keeper_is_there(ReplicaId replica, std::function<void(Process&)> action) {
   const Instant moment = std::max(ground_.now(), keeper_back_) + ground_.between(5us, 80us);
-  ground_.timeline.at(moment, [this, replica, action = std::move(action)] {
+  ground_.timeline.at(moment, orders_, [this, replica, action = std::move(action)] {
     if (Process* found = find(replica)) action(*found);
   });
 }

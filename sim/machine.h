@@ -122,6 +122,7 @@ class Machine {
   std::map<NodeId, std::uint64_t> claimed_;         // host memory, in bytes
   std::map<std::string, const Program*> programs_;  // by app
   Instant keeper_back_;
+  Life orders_;  // of those on their way to the keeper
   std::uint16_t next_port_ = 20'000;
   bool repeats_events_ = false;
   bool is_healed_ = false;

@@ -87,6 +87,9 @@ void QueueWatch::check(const control::World& world, const model::Event& event,
   take_in(event);
   check_starts(world, effects);
   for (const model::Effect& effect : effects) {
+    // While a rollout has shares, each revision has a lane.
+    if (const auto* kept = std::get_if<model::KeepRollout>(&effect))
+      lines_[kept->app].is_mixed = true;
     if (const auto* handover = std::get_if<model::Handover>(&effect)) on_handover(world, *handover);
     if (const auto* refusal = std::get_if<model::RefuseRequest>(&effect))
       take_out(refusal->request);

@@ -40,9 +40,9 @@ class Timeline {
     plan(moment, {.is_bound = true, .watch = life.watch()}, std::move(action));
   }
 
-  // Runs what is due up to `until`, and lets time pass to it.
+  // Runs what is due up to `until`, or to the moment that the clock jumps to meanwhile, and lets time pass to it.
   void run_until(Instant until) {
-    while (!order_.empty() && order_.front().at <= until) {
+    while (!order_.empty() && order_.front().at <= std::max(until, now_)) {
       std::pop_heap(order_.begin(), order_.end(), comes_later);
       const Place place = order_.back();
       order_.pop_back();

@@ -57,6 +57,17 @@ TEST(Adoption, AParkedReplicaIsResumedForARequest) {
   EXPECT_EQ(r.story.resumed.size(), 1u);
 }
 
+TEST(Adoption, ParkedCopiesAreAllKeptAsIfTheyHadJustBeenCalledFor) {
+  Restart r;
+  r.story.post(found(1, State::Parked, 0));
+  r.story.post(found(2, State::Parked, 0));
+  r.story.post(model::RecoveryFinished{});
+  r.story.pass(30s);
+  EXPECT_EQ(r.story.count(State::Parked), 2u) << r.story.last_sentence("stop");
+  r.story.pass(1h);
+  EXPECT_EQ(r.story.count(State::Parked), 0u);
+}
+
 TEST(Adoption, HoldsTheLeaseThatWasFound) {
   Restart r;
   r.story.post(found(1, State::Ready, 1));

@@ -118,6 +118,17 @@ void close_refused(Step& step, App& app, Replica& replica, const model::SlotsClo
   arm_cooling(step, app, replica);
 }
 
+// Nothing is in flight and yet requests wait: word of the slots that came free is still on its way.
+void open_again(Step& step, App& app, Replica& replica) {
+  const Closing closing = std::exchange(replica.closing, Closing::None);
+  replica.is_relief = false;
+  replica.woke_from = model::Temperature::Warm;
+  if (closing == Closing::Relief) step.world.leases_moved = true;
+  if (closing == Closing::Cool && replica.cool_to == Tier::Cold) app.removals.take_back();
+  decide(step, about(replica), "wake", "not cooled: requests wait for its slots");
+  open_replica(step, app, replica);
+}
+
 }  // namespace
 
 warmth::Terms terms_of(const App& app, const Replica& replica) {
@@ -216,6 +227,7 @@ void on(Step& step, const model::SlotsClosed& event) {
   }
   if (replica->state != State::Ready || replica->closing == Closing::None) return;
   if (!event.is_closed) return close_refused(step, app, *replica, event);
+  if (would_serve(step.world, app, *replica)) return open_again(step, app, *replica);
   replica->closing = Closing::None;
   replica->is_serving = false;
   if (event.last_used != Instant{}) replica->idle_since = std::min(step.now, event.last_used);

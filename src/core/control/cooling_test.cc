@@ -85,6 +85,25 @@ TEST(Cooling, TriesAgainTwoSecondsAfterTheLastUse) {
   EXPECT_EQ(warm.story.state(warm.id), State::Parking);
 }
 
+TEST(Cooling, WhoWaitsIsServedThoughNobodySaidThatASlotIsFree) {
+  for (const bool may_park : {true, false}) {
+    model::AppSpec spec = Story::spec("a");
+    spec.scale.replicas_max = 1;
+    spec.scale.concurrency = 1;
+    spec.queue.wait = 1h;
+    spec.park = may_park ? model::ParkRule::Auto : model::ParkRule::Never;
+    Warm warm(spec);
+    ASSERT_TRUE(warm.story.take_slot(warm.id));
+    warm.story.request(2);
+    ASSERT_FALSE(warm.story.handover_of(2));
+    warm.story.give_back(warm.id);  // the word of it is lost
+    warm.story.pass(10min);
+    EXPECT_TRUE(warm.story.handover_of(2)) << may_park;
+    EXPECT_EQ(warm.story.state(warm.id), State::Ready);
+    EXPECT_TRUE(warm.story.has_decided("wake", "requests wait for its slots"));
+  }
+}
+
 TEST(Cooling, FollowsTheEnvelopeFromParkedToCold) {
   Warm warm;
   warm.park();

@@ -229,12 +229,16 @@ Replica* find_wanted(World& world, const App& app, const model::Demand& event) {
   return is_waking(*replica) || is_parked_and_unwanted(*replica) ? replica : nullptr;
 }
 
-// Who names a parked replica comes without having tried the others, so that what is believed of
-// their slots may be old: the slot words are asked again.
-void doubt_beliefs(World& world, const App& app) {
+// Who names a parked replica comes without having tried the others, and so does who finds others
+// waiting, be it for another revision. What is believed of slots may be old then, because nobody
+// speaks of those that come free while nobody waits: the slot words are asked again.
+void doubt_beliefs(World& world, const App& app, const queue::Waiting& waiting) {
+  const bool is_first = !app.shares.empty() && app.queue.size(waiting.lane) == 1;
+  if (!waiting.wanted && !is_first) return;
   for (const ReplicaId id : app.replicas) {
     Replica& replica = world.replicas.at(id);
-    if (replica.state == State::Ready) replica.free_believed = slots_of(replica);
+    const bool is_asked = waiting.wanted || replica.revision->id == waiting.lane.revision;
+    if (is_asked && replica.state == State::Ready) replica.free_believed = slots_of(replica);
   }
 }
 
@@ -280,7 +284,7 @@ void enqueue(Step& step, App& app, const model::Demand& event) {
   }
   step.world.waiting.emplace(event.request, app.id);
   decide(step, {app.id, {}, event.request}, "queue", queue_words(step.world, app, waiting));
-  if (event.wanted_replica) doubt_beliefs(step.world, app);
+  doubt_beliefs(step.world, app, waiting);
   serve_queue(step, app);
 }
 
@@ -398,6 +402,16 @@ bool is_waited_for(const App& app, const Replica& replica) {
   const Lane any{.revision = {}, .replica = replica.id};
   const Lane own{.revision = replica.revision->id, .replica = replica.id};
   return app.queue.size(any) + app.queue.size(own) > 0;
+}
+
+bool would_serve(const World& world, const App& app, const Replica& replica) {
+  const std::vector<Lane> lanes = app.queue.lanes();
+  return std::any_of(lanes.begin(), lanes.end(), [&](const Lane& lane) {
+    const bool is_of_another =
+        lane.replica && lane.replica != replica.id && find_replica(world, lane.replica) != nullptr;
+    return !is_of_another && revision_of(app, lane) == replica.revision->id &&
+           app.queue.size(lane) > 0;
+  });
 }
 
 const Replica* find_coming(const World& world, const App& app) {

@@ -100,6 +100,14 @@ void choose_fallback(World& world, App& app) {
     app.fallback = latest->second;
 }
 
+// When each of them was called for last is not handed over; that they are there says that they were.
+void call_for_all(Step& step, App& app) {
+  for (const RevisionId revision : serving_revisions(app)) {
+    const Census census = take_census(step.world, app, revision);
+    record_at(app, revision).levels.called(census.ready + census.coming + census.parked, step.now);
+  }
+}
+
 void resume_work(Step& step, App& app) {
   choose_fallback(step.world, app);
   follow_schedule(step, app);
@@ -113,6 +121,7 @@ void resume_work(Step& step, App& app) {
   publish_route(step, app);
   retry_rollout(step, app);
   ensure_minimum(step, app);
+  call_for_all(step, app);
   arm_cooling_of_all(step, app);
   serve_queue(step, app);
   go_on_with_rollout(step, app);

@@ -114,6 +114,8 @@ const Replica* find_coming(const World& world, const App& app);
 std::string waits_for(const World& world, const App& app);
 // Some of them wait for this very replica, which is on its way.
 bool is_waited_for(const App& app, const Replica& replica);
+// Some of them would be given to this replica if it had room.
+bool would_serve(const World& world, const App& app, const Replica& replica);
 
 // --- outlook.cc: how long it will take -----------------------------------------------------------
 

@@ -54,6 +54,19 @@ TEST(Traffic, TheRouteNamesTheSharesAndBothRevisionsReplicas) {
   EXPECT_EQ(s.story.app().traffic[1].percent, 10u);
 }
 
+TEST(Traffic, WhoComesWhileOthersWaitForAnotherRevisionHasTheFreeSlotOfItsOwn) {
+  Split s;
+  s.set({{kFirst, 50}, {kSecond, 50}});
+  s.request(1, kFirst);
+  s.request(2, kSecond);
+  for (const auto& start : std::vector(s.story.started)) s.story.becomes_ready(start.replica);
+  s.story.give_back(s.story.started[1].replica);  // nobody waits, so nobody is told
+  s.request(3, kFirst);
+  s.request(4, kSecond);
+  EXPECT_FALSE(s.story.handover_of(3));
+  EXPECT_TRUE(s.story.handover_of(4));
+}
+
 TEST(Traffic, WhoLosesItsShareIsDrained) {
   Split s;
   s.request(1, {});
