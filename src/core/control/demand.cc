@@ -149,10 +149,12 @@ bool is_emptier(const Replica& replica, const Replica& other) {
 // comes next may want another of those with room: the one it names, or the first for its affinity.
 Replica* find_room(World& world, const App& app, Lane lane) {
   const queue::Waiting* next = app.queue.peek(lane);
+  // Who came before the first step of a rollout by steps is none of those that it gives away.
+  const RevisionId only = is_rolling_out(app) ? revision_of(app, lane) : lane.revision;
   Replica* best = nullptr;
   for (const ReplicaId id : app.replicas) {
     Replica& replica = world.replicas.at(id);
-    if (lane.revision && replica.revision->id != lane.revision) continue;
+    if (only && replica.revision->id != only) continue;
     const bool has_room = replica.state == State::Ready && replica.closing == Closing::None &&
                           replica.free_believed > 0;
     if (!has_room) continue;
@@ -193,6 +195,16 @@ void hand_over(Step& step, App& app, Replica& replica, Lane lane) {
              ")");
 }
 
+// What is believed of slots may be old, because nobody speaks of those that come free while nobody
+// waits. These are believed free until a Handover finds otherwise.
+void ask_slots_of(World& world, const App& app, RevisionId revision) {
+  for (const ReplicaId id : app.replicas) {
+    Replica& replica = world.replicas.at(id);
+    if (replica.state == State::Ready && replica.revision->id == revision)
+      replica.free_believed = slots_of(replica);
+  }
+}
+
 // Who waits for one replica gets its first slots once it is ready, and joins everybody else where
 // these do not suffice, or where it will not be ready.
 void settle_lane(Step& step, App& app, Lane lane) {
@@ -205,7 +217,10 @@ void settle_lane(Step& step, App& app, Lane lane) {
     while (is_ready && replica->free_believed > 0 && app.queue.size(lane) > 0)
       hand_over(step, app, *replica, lane);
   }
-  if (app.queue.size(lane) > 0) app.queue.move_lane(lane, lane_of(app, lane.revision));
+  const Lane other = lane_of(app, lane.revision);
+  if (app.queue.size(lane) == 0 || other == lane) return;
+  if (app.queue.size(other) == 0) ask_slots_of(step.world, app, revision_of(app, other));
+  app.queue.move_lane(lane, other);
 }
 
 void dispatch(Step& step, App& app) {
@@ -229,16 +244,24 @@ Replica* find_wanted(World& world, const App& app, const model::Demand& event) {
   return is_waking(*replica) || is_parked_and_unwanted(*replica) ? replica : nullptr;
 }
 
-// Who names a parked replica comes without having tried the others, and so does who finds others
-// waiting, be it for another revision. What is believed of slots may be old then, because nobody
-// speaks of those that come free while nobody waits: the slot words are asked again.
+// For so long a loop may not have heard of a replica that is ready.
+constexpr Duration kNewsMax = 5s;
+
+// It may have come without having tried this replica: who names a parked one tries no other, nor
+// does who finds others waiting, be it for another revision; and news of a replica takes its time.
+bool may_be_untried(const App& app, const Replica& replica, const queue::Waiting& waiting) {
+  if (waiting.wanted) return true;
+  if (app.queue.size(waiting.lane) > 1) return false;
+  const bool is_split_off = !app.shares.empty() && replica.revision->id == waiting.lane.revision;
+  return is_split_off || waiting.arrived < replica.ready_since + kNewsMax;
+}
+
+// Like ask_slots_of, of those that matter.
 void doubt_beliefs(World& world, const App& app, const queue::Waiting& waiting) {
-  const bool is_first = !app.shares.empty() && app.queue.size(waiting.lane) == 1;
-  if (!waiting.wanted && !is_first) return;
   for (const ReplicaId id : app.replicas) {
     Replica& replica = world.replicas.at(id);
-    const bool is_asked = waiting.wanted || replica.revision->id == waiting.lane.revision;
-    if (is_asked && replica.state == State::Ready) replica.free_believed = slots_of(replica);
+    if (replica.state == State::Ready && may_be_untried(app, replica, waiting))
+      replica.free_believed = slots_of(replica);
   }
 }
 

@@ -180,6 +180,16 @@ TEST(Scaling, AStormOfStartsIsSpreadOverTime) {
   EXPECT_EQ(story.started.size(), 100u);
 }
 
+TEST(Scaling, WhoComesWhileAReplicaIsNewHasItsFreeSlot) {
+  Story story;
+  story.deploy(1, spec_with({.replicas_max = 1, .concurrency = 1}));
+  story.request(1);
+  story.becomes_ready(story.last_started());
+  story.give_back(story.last_started());  // nobody waits, so nobody is told
+  story.request(2);                       // by a loop that has not heard of the replica
+  EXPECT_TRUE(story.handover_of(2));
+}
+
 TEST(Scaling, WhatTheLoadDoesNotCallForIsASpare) {
   Story story({.cpus = 8});
   story.deploy(1, spec_with({.replicas_max = 4, .concurrency = 1}));

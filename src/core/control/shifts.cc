@@ -47,6 +47,9 @@ void set_alarm(Step& step, const App& app) {
 
 void take_shares(App& app) {
   const std::uint32_t percent = percent_of(app);
+  const queue::Lane from{.revision = app.rollout->from, .replica = {}};
+  // Who waits already stays with the old revision, however large the first step is.
+  if (app.queue.size(queue::Lane{}) > 0) app.queue.move_lane({}, from);
   app.fallback = {};
   app.shares = {{app.rollout->from, 100 - percent}, {app.rollout->to, percent}};
   app.queue.set_limit(serving_spec(app).queue.requests_max);

@@ -67,6 +67,20 @@ TEST_F(ShiftsTest, TheOldRevisionServesUntilTheNewOneIsReady) {
       "rollout", "revision 2 takes 5 % of the requests and revision 1 the rest, step 1 of 3"));
 }
 
+TEST_F(ShiftsTest, WhoWaitsBeforeTheFirstStepStaysWithTheOldRevision) {
+  model::AppSpec spec = by_steps({60, 100});
+  spec.scale.concurrency = 1;
+  spec.scale.replicas_max = 1;
+  deploy_two(spec);
+  story.request(2);
+  story.becomes_ready(fresh);
+  EXPECT_EQ(shares(), "1=40 2=60 ");
+  EXPECT_FALSE(story.handover_of(2));
+  story.give_back(old_one, /*is_awaited=*/true);
+  ASSERT_TRUE(story.handover_of(2));
+  EXPECT_EQ(story.handover_of(2)->replica.id, old_one);
+}
+
 TEST_F(ShiftsTest, GoesOnStepByStepWhileAllIsWell) {
   begin_first_step();
   report(old_one, 380, 0);

@@ -123,6 +123,17 @@ TEST(Traffic, WhoWaitsForARevisionThatLosesItsShareIsServedByTheLargest) {
   EXPECT_TRUE(s.story.handover_of(1));
 }
 
+TEST(Traffic, WhoLosesItsRevisionHasTheFreeSlotOfAnother) {
+  Split s;
+  s.set({{kFirst, 90}, {kSecond, 10}});
+  s.request(1, kFirst);
+  s.story.becomes_ready(s.story.last_started());
+  s.story.give_back(s.story.last_started());  // nobody waits, so nobody is told
+  s.request(2, kSecond);
+  s.set({{kFirst, 100}});
+  EXPECT_TRUE(s.story.handover_of(2));
+}
+
 TEST(Traffic, WhoWaitsWhenTheSplitEndsIsServedByTheActiveOne) {
   Split s;
   s.set({{kFirst, 90}, {kSecond, 10}});
