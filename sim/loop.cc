@@ -408,21 +408,25 @@ bool Loop::has_room(const Talk& talk) const {
 
 void Loop::check_nobody_is_forgotten(const control::World& world) {
   constexpr Duration kForgottenAfter = 8s;
-  const auto lasts = [&](bool is_so, std::optional<Instant>& since) {
+  // Less than an idle replica takes to cool, which would mend it.
+  constexpr Duration kRoomUnused = 1500ms;
+  // What was late is there by then.
+  const bool is_calm = ground_.calm_for({}) > 4s;
+  const auto lasts = [&](bool is_so, std::optional<Instant>& since, Duration least) {
     if (!is_so) {
       since.reset();
     } else if (!since) {
       since = ground_.now();
     }
-    return since && ground_.calm_for(*since) > kForgottenAfter;
+    return is_calm && since && ground_.calm_for(*since) > least;
   };
   for (auto& [id, talk] : talks_) {
     const bool waits = talk.where == Where::Waiting;
-    if (lasts(waits && has_room(talk), talk.room_since)) {
+    if (lasts(waits && has_room(talk), talk.room_since, kRoomUnused)) {
       violate(Checker::Waiting,
               model::to_text(id) + " waits although a replica has had room for seconds");
     }
-    if (lasts(waits && !world.waiting.contains(id), talk.unknown_since))
+    if (lasts(waits && !world.waiting.contains(id), talk.unknown_since, kForgottenAfter))
       violate(Checker::Requests, model::to_text(id) + " waits and control has forgotten it");
   }
 }

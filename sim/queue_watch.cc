@@ -20,6 +20,10 @@ bool is_outcome(const model::Event& event) {
          std::holds_alternative<model::SlotsClosed>(event);
 }
 
+bool begins_one(const model::Decision& decision) {
+  return decision.verb == "start" || decision.verb == "resume" || decision.verb == "wake";
+}
+
 // What may become of a replica for those who wait for a slot of its revision.
 struct Prospects {
   std::uint32_t ready = 0;
@@ -201,31 +205,36 @@ void QueueWatch::count_turn(const model::Demand& demand) {
 }
 
 void QueueWatch::check_starts(const control::World& world, const model::Effects& effects) const {
-  for (const model::Effect& effect : effects) {
-    const auto* record = std::get_if<model::RecordDecision>(&effect);
+  for (auto effect = effects.begin(); effect != effects.end(); ++effect) {
+    const auto* record = std::get_if<model::RecordDecision>(&*effect);
     if (record == nullptr) continue;
     const model::Decision& decision = record->decision;
-    const bool is_start =
-        decision.verb == "start" || decision.verb == "resume" || decision.verb == "wake";
+    const bool is_start = begins_one(decision);
     const bool is_counted = decision.sentence.find(" waiting, ") != std::string::npos;
     const bool is_for_requests =
         is_counted || decision.sentence.find(" asks for it") != std::string::npos;
     if (!is_start || !is_for_requests) continue;
     if (!wanting_.contains(decision.app))
       violate(Checker::Priority, "low priority alone has caused: " + decision.sentence);
-    if (is_counted) check_is_needed(world, decision);
+    // What `min` or a schedule has begun behind it in the same step was not on its way then.
+    const auto later = std::count_if(std::next(effect), effects.end(), [&](const auto& other) {
+      const auto* next = std::get_if<model::RecordDecision>(&other);
+      return next != nullptr && next->decision.app == decision.app && begins_one(next->decision);
+    });
+    if (is_counted) check_is_needed(world, decision, static_cast<std::uint32_t>(later));
   }
 }
 
-// What else is on its way has fewer slots than requests wait.
-void QueueWatch::check_is_needed(const control::World& world, const model::Decision& decision) {
+// What else was on its way, but for `later` ones, has fewer slots than requests wait.
+void QueueWatch::check_is_needed(const control::World& world, const model::Decision& decision,
+                                 std::uint32_t later) {
   const auto started = world.replicas.find(decision.replica);
   if (started == world.replicas.end()) return;
   const model::Revision& revision = *started->second.revision;
   const control::App& app = world.apps.at(decision.app);
   const std::uint32_t coming = look_ahead(world, app, revision.id).coming;
-  if (coming < 2) return;
-  const std::size_t promised = std::size_t{coming - 1} * revision.spec.scale.concurrency;
+  if (coming < 2 + later) return;
+  const std::size_t promised = std::size_t{coming - 1 - later} * revision.spec.scale.concurrency;
   if (promised >= app.queue.wanting()) {
     violate(Checker::Limits, std::to_string(app.queue.wanting()) + " requests of " + app.name +
                                  " wait, " + std::to_string(promised) +

@@ -48,7 +48,8 @@ class QueueWatch {
   void on_handover(const control::World& world, const model::Handover& handover);
   void count_turn(const model::Demand& demand);
   void check_starts(const control::World& world, const model::Effects& effects) const;
-  static void check_is_needed(const control::World& world, const model::Decision& decision);
+  static void check_is_needed(const control::World& world, const model::Decision& decision,
+                              std::uint32_t later);
   void check_all_coming(const control::World& world, const model::Effects& effects) const;
   static void check_coming(const control::World& world, AppId app);
 

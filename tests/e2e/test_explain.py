@@ -43,7 +43,7 @@ def test_why_a_replica_started_and_where_it_was_placed(platform):
     for subject in ("asked", replica):
         text = explain(platform, subject)
         assert "starts because: 1 request waiting, 0 slots promised, 3 slots per replica, 0 of at most 1 replicas" in text
-        assert "placed on " in text and "the fullest node that fits" in text
+        assert "placed on " in text and "the only node that fits" in text
         assert "ready after " in text
     request = explain(platform, reply.headers["kelvin-request-id"])
     assert "is one of 1 that wait: 0 ready, 0 on the way, 0 parked" in request

@@ -62,6 +62,32 @@ TEST(Cooling, AWakeWhileTheLastOneStopsWaitsForMax) {
   EXPECT_EQ(warm.story.started.size(), 2u);
 }
 
+TEST(Cooling, AWakeOfAParkedOneWaitsForMaxToo) {
+  model::AppSpec spec = Story::spec("a");
+  spec.scale.replicas_max = 2;
+  spec.scale.concurrency = 1;
+  spec.start.progress = 10s;
+  Story story;
+  story.deploy(1, spec);
+  story.request(1);
+  story.request(2);
+  const ReplicaId first = story.started[0].replica;
+  story.becomes_ready(first, 8s);
+  story.loads(story.started[1].replica);
+  story.give_back(first, /*is_awaited=*/true);
+  story.give_back(first);
+  story.pass(5s);
+  story.finish_parking(first);
+  story.post(model::ScaleChanged{.app = {1}, .replicas_min = 0, .replicas_max = 1});
+  story.pass(6s);
+  ASSERT_EQ(story.count(State::Stopping), 1u) << "its start got stuck";
+  story.post(model::WakeAsked{{1}});
+  EXPECT_TRUE(story.resumed.empty());
+  EXPECT_TRUE(story.has_decided("wait", "max is 1"));
+  story.carry_out_stops();
+  EXPECT_EQ(story.resumed.size(), 1u);
+}
+
 TEST(Cooling, NeverParksAReplicaWithWork) {
   Warm warm;
   ASSERT_TRUE(warm.story.take_slot(warm.id));

@@ -103,7 +103,7 @@ Wanted wanted_by(const World& world, const Replica& replica) {
           .record = record};
 }
 
-// With a fixed port there can be only one, of whatever revision.
+// With a fixed port there can be only one, of whatever revision; a parked one has it already.
 bool must_wait_for_port(const World& world, const App& app, const Replica& replica) {
   if (replica.revision->spec.fixed_port == 0) return false;
   return std::any_of(app.replicas.begin(), app.replicas.end(), [&](ReplicaId id) {
@@ -123,8 +123,7 @@ bool must_wait_for_max(const World& world, const App& app, const Replica& replic
 
 // What must end before this one may start, whatever is free; empty: nothing.
 std::string waits_for_end_of(const World& world, const App& app, const Replica& replica) {
-  if (replica.state != State::Planned) return {};
-  if (must_wait_for_port(world, app, replica))
+  if (replica.state == State::Planned && must_wait_for_port(world, app, replica))
     return "waits until the replica before it has given back the fixed port";
   if (must_wait_for_max(world, app, replica))
     return "waits until a replica before it is gone: max is " + std::to_string(app.replicas_max);
