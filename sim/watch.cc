@@ -69,9 +69,18 @@ Holders count_holders(const control::World& world, const control::App& app,
 
 }  // namespace
 
+// What a parked process held before may be another's.
+void Watch::check_found(const control::World& world, const model::ReplicaFound& found) {
+  if (found.state != State::Parked) return;
+  const auto stray = world.strays.find(found.replica);
+  if (stray != world.strays.end() && !stray->second.lease.accelerators.empty())
+    violate(Checker::Leases, model::to_text(found.replica) + " is parked and holds accelerators");
+}
+
 void Watch::check(const control::World& world, const model::Event& event,
                   const model::Effects& effects) {
   ++steps_;
+  if (const auto* found = std::get_if<model::ReplicaFound>(&event)) check_found(world, *found);
   check_queue(world, event);
   check_max(world, effects);
   const std::size_t things = world.replicas.size() + world.nodes.size();

@@ -34,6 +34,7 @@ class Watch {
   void check_replica(const control::World& world, const control::Replica& replica);
   void check_leases(const control::World& world);
   void hold(const control::World& world, const model::Lease& lease, ReplicaId who);
+  static void check_found(const control::World& world, const model::ReplicaFound& found);
   static void check_queue(const control::World& world, const model::Event& event);
   static void check_max(const control::World& world, const model::Effects& effects);
 

@@ -214,11 +214,12 @@ StartPlan plan_copies(const Step& step, const App& app, RevisionId id, std::uint
   const model::Revision& revision = *record_at(app, id).revision;
   const double load = app.load.at(step.now) * share_of(app, id);
   const std::uint32_t floor = scale::floor_replicas(load, revision.spec.scale.concurrency);
-  const std::string words = ", " + std::to_string(live) + " live";
+  const auto live_words = [live] { return ", " + std::to_string(live) + " live"; };
   if (live < floor) {
     return {id, Purpose::Floor,
             milli_words(static_cast<std::int64_t>(load * 1000)) +
-                " requests in flight on average call for " + count_words(floor, "replica") + words};
+                " requests in flight on average call for " + count_words(floor, "replica") +
+                live_words()};
   }
   const std::uint32_t spare = revision.spec.park == model::ParkRule::Auto
                                   ? scale::spare_copies(revision.spec.scale.urgency_milli)
@@ -228,14 +229,15 @@ StartPlan plan_copies(const Step& step, const App& app, RevisionId id, std::uint
   return {id, Purpose::Floor,
           count_words(used, "replica") + " in use, and urgency " +
               milli_words(revision.spec.scale.urgency_milli) + " keeps " +
-              count_words(spare, "copy") + " at hand for a burst" + words};
+              count_words(spare, "copy") + " at hand for a burst" + live_words()};
 }
 
 void ensure_floor_of(Step& step, App& app, RevisionId id) {
   const RevisionRecord& record = record_at(app, id);
   const Census census = take_census(step.world, app, id);
+  if (room_of(app, census) == 0 || record.budget.failures() > 0) return;
   const StartPlan plan = plan_copies(step, app, id, census.ready + census.coming + census.parked);
-  if (!plan.revision || room_of(app, census) == 0 || record.budget.failures() > 0) return;
+  if (!plan.revision) return;
   const model::AppSpec& spec = record.revision->spec;
   const place::Wish wish{.needs = spec.needs, .memory = spec.memory, .only = {}};
   if (place::pick_place(step.world.nodes, wish)) plan_start(step, app, plan);
