@@ -97,6 +97,17 @@ class Course {
     play(kind, events, pause);
   }
 
+  // One more request of each app whose replica is new and full: its slot is asked for, and refused.
+  void call_full(std::string_view kind, Duration pause) {
+    std::vector<model::Event> events;
+    for (std::uint64_t app = 1; app <= terms_.apps; ++app) {
+      const RequestId request{++requests_};
+      events.emplace_back(model::Demand{.request = request, .app = {app}, .arrived = now_});
+      events.emplace_back(model::HandoverRefused{.request = request, .replica = started_[app - 1]});
+    }
+    play(kind, events, pause);
+  }
+
   void move(std::string_view kind, std::vector<ReplicaId> replicas, model::State to,
             Duration pause) {
     std::vector<model::Event> events;
@@ -208,7 +219,7 @@ void run_roomy(const Terms& terms, const Measure& measure) {
   course.move("ReplicaMoved: Starting", started, State::Starting, 10ms);
   course.move("ReplicaMoved: Loading", started, State::Loading, 900ms);
   course.move("ReplicaMoved: Ready, the request is handed over", started, State::Ready, 1ms);
-  course.call("Demand: the app is full", 1, terms.apps, 1ms);
+  course.call_full("Demand, HandoverRefused: the app is full", 1ms);
   course.free_slots("SlotFree: handed to who waits");
   course.report("BusyMeasured: one replica", 1ms);
   course.tick("Tick: cooling is put off", terms.apps);
