@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -112,6 +113,10 @@ class MemoryStore final : public ports::Store {
   }
   Result<std::vector<ports::StoredTraffic>> traffic() override {
     return std::vector<ports::StoredTraffic>{};
+  }
+  Status keep_rollout(kelvin::AppId, const std::optional<model::Rollout>&) override { return {}; }
+  Result<std::vector<ports::StoredRollout>> rollouts() override {
+    return std::vector<ports::StoredRollout>{};
   }
   Status delete_app(kelvin::AppId) override { return {}; }
   Result<std::vector<model::Key>> keys() override { return std::vector<model::Key>{}; }

@@ -46,8 +46,8 @@ struct GatewayLimits {
                              .stream_window_bytes = 256 * 1024,
                              .connection_window_bytes = 8 * 1024 * 1024,
                              .outbox_bytes_max = 384 * 1024};
-  Duration busy_interval =
-      1s;  // at least, between two BusyMeasured of a loop that nobody asked for
+  // At least, between two BusyMeasured of a loop that nobody asked for: how late control knows that slots run out.
+  Duration busy_interval = 250ms;
   std::size_t burst_bytes =
       256 * 1024;  // moved for one connection before the others have their turn
   std::uint32_t connections_per_address_max =

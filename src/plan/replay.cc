@@ -22,8 +22,8 @@ using model::State;
 
 // The first moment of the trace. To control the beginning of time means "never".
 constexpr Instant kBegin = Instant{} + 1h;
-constexpr Duration kReportEvery = 1s;  // as the gateway does
-constexpr Duration kAskAgainMin = 1s;  // where a refusal names no time
+constexpr Duration kReportEvery = 250ms;  // as the gateway does
+constexpr Duration kAskAgainMin = 1s;     // where a refusal names no time
 constexpr std::size_t kProgressEvery = 4096;
 constexpr auto kEndless = Duration(1'000'000h);
 

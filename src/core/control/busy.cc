@@ -12,13 +12,14 @@ namespace {
 // What one report is about.
 struct Worked {
   std::set<AppId> apps;
-  std::map<RevisionId, std::uint64_t> peaks;  // requests at once
+  std::map<RevisionId, WorkPeak> peaks;
 };
 
 void note_work(Step& step, const model::BusyMeasured& report, const model::BusyEntry& entry,
                Worked& worked) {
   Replica* replica = find_replica(step.world, entry.replica);
   if (replica == nullptr) return;
+  replica->is_serving = false;
   if (!entry.spans.empty()) {
     const Instant last = entry.spans.back().to;
     // What still runs is cut at the end of the report.
@@ -40,7 +41,12 @@ void note_work(Step& step, const model::BusyMeasured& report, const model::BusyE
   }
   app.service.add(entry.request_time, entry.answered);
   worked.apps.insert(replica->app);
-  worked.peaks[replica->revision->id] += entry.most;
+  if (!entry.spans.empty()) {
+    WorkPeak& peak = worked.peaks[replica->revision->id];
+    peak.requests += entry.most;
+    peak.span.from = std::min(peak.span.from, entry.spans.front().from);
+    peak.span.to = std::max(peak.span.to, entry.spans.back().to);
+  }
   note_replies(step, app, replica->revision->id, entry);
 }
 

@@ -12,6 +12,9 @@ using model::State;
 
 namespace {
 
+// For so long after a report its peak counts as what is in flight.
+constexpr Duration kPeakCounts = 1500ms;
+
 // A start or resume that waits for accelerators.
 bool is_plan_without_lease(const Replica& replica) {
   if (replica.state == State::Parked) return replica.lease_turn.has_value();
@@ -162,7 +165,7 @@ void ensure_capacity_of(Step& step, App& app, RevisionId revision) {
     is_refused = !wake_one(step, app, {revision, Purpose::Demand, why});
   }
   const Census after = take_census(step.world, app, revision);
-  record_at(app, revision).levels.called(after.ready + after.coming, step.now);
+  record_at(app, revision).levels.called(after.ready + after.coming, {step.now, step.now});
   if (!is_refused || after.ready + after.coming > 0) return;
   if (const auto refusal = why_no_start(step, app, revision))
     refuse_waiting_for(step, app, revision, *refusal);
@@ -198,12 +201,6 @@ void ensure_minimum_of(Step& step, App& app, RevisionId revision) {
   }
 }
 
-// Replicas that so many requests in flight fill.
-std::uint32_t filled_by(double requests, const model::Revision& revision) {
-  const double slots = std::max(revision.spec.scale.concurrency, 1U);
-  return static_cast<std::uint32_t>(std::ceil(requests / slots));
-}
-
 // What is in flight now, and thus what a parked copy may have to be there for.
 double recent_load(const Step& step, const App& app, RevisionId id) {
   return app.recent.at(step.now) * share_of(app, id);
@@ -224,7 +221,8 @@ StartPlan plan_copies(const Step& step, const App& app, RevisionId id, std::uint
   const std::uint32_t spare = revision.spec.park == model::ParkRule::Auto
                                   ? scale::spare_copies(revision.spec.scale.urgency_milli)
                                   : 0;
-  const std::uint32_t used = filled_by(recent_load(step, app, id), revision);
+  const std::uint32_t used =
+      scale::replicas_for(recent_load(step, app, id), revision.spec.scale.concurrency);
   if (spare == 0 || used == 0 || live >= used + spare) return {};
   return {id, Purpose::Floor,
           count_words(used, "replica") + " in use, and urgency " +
@@ -279,22 +277,25 @@ void ensure_floor(Step& step, App& app) {
   }
 }
 
-void note_peak(Step& step, RevisionId id, std::uint64_t requests) {
+void note_peak(Step& step, RevisionId id, const WorkPeak& work) {
   App& app = step.world.apps.at(step.world.app_of_revision.at(id));
   RevisionRecord& record = record_at(app, id);
+  record.peak = {work.requests, step.now};
   // Every loop reports its own; together they are about what is in flight on average.
-  const double most = std::max(static_cast<double>(requests), recent_load(step, app, id));
-  record.levels.called(filled_by(most, *record.revision), step.now);
+  const double most = std::max(static_cast<double>(work.requests), recent_load(step, app, id));
+  record.levels.called(scale::replicas_for(most, record.revision->spec.scale.concurrency),
+                       work.span);
 }
 
 bool lacks_headroom(const Step& step, const App& app, RevisionId id, std::uint32_t ready) {
-  const model::ScaleRule& scale = record_at(app, id).revision->spec.scale;
+  const RevisionRecord& record = record_at(app, id);
+  const model::ScaleRule& scale = record.revision->spec.scale;
   const std::uint32_t headroom = scale::headroom_slots(scale.urgency_milli);
   if (headroom == 0) return false;
-  const double usual = app.load.at(step.now) * share_of(app, id);
-  if (ready < scale::floor_replicas(usual, scale.concurrency)) return true;
   // Less than half a request is what is left of one that has ended.
-  const double used = std::round(recent_load(step, app, id));
+  double used = std::round(recent_load(step, app, id));
+  if (step.now - record.peak.at < kPeakCounts)
+    used = std::max(used, static_cast<double>(record.peak.requests));
   const double slots = static_cast<double>(ready) * std::max(scale.concurrency, 1U);
   return used > 0 && slots - used < headroom;
 }

@@ -29,7 +29,8 @@ std::uint32_t count_live(const World& world, const App& app, RevisionId revision
 // Without it, fewer slots would be free than the app's urgency asks for.
 bool keeps_headroom(const Step& step, const App& app, const Replica& replica) {
   const RevisionId revision = replica.revision->id;
-  const std::uint32_t ready = take_census(step.world, app, revision).ready;
+  const Census census = take_census(step.world, app, revision);
+  const std::uint32_t ready = census.ready - census.closing;
   return ready > 0 && is_serving_revision(app, revision) &&
          lacks_headroom(step, app, revision, ready - 1);
 }
@@ -55,18 +56,25 @@ struct Due {
 };
 
 // Of several replicas of a revision the one that was called for least recently decides, see
-// scale::Levels; of the only one its own last use.
-Due due_of(const World& world, const App& app, const Replica& replica, const warmth::Step& next) {
+// warmth::Levels; of the only one its own last use (nothing).
+std::optional<std::size_t> level_of(const World& world, const App& app, const Replica& replica) {
   const Census census = take_census(world, app, replica.revision->id);
   const bool is_ready = replica.state == State::Ready;
-  const std::uint32_t copies = census.ready + (is_ready ? 0 : census.coming + census.parked);
+  const std::uint32_t others = census.ready - census.closing;  // or itself
+  const std::uint32_t copies = is_ready ? others : census.ready + census.coming + census.parked;
   const std::uint32_t spare =
       is_ready ? 0 : scale::spare_copies(replica.revision->spec.scale.urgency_milli);
-  const scale::Levels& levels = record_at(app, replica.revision->id).levels;
+  if (copies <= 1 + spare) return std::nullopt;
+  return copies - 1 - spare;
+}
+
+Due due_of(const World& world, const App& app, const Replica& replica, const warmth::Step& next) {
+  const warmth::Levels& levels = record_at(app, replica.revision->id).levels;
   // An hour of traffic is no evidence for what comes within four.
   const Duration at_idle = std::min(next.at_idle, std::max(levels.known_for(), warmth::kWarmMax));
-  if (copies <= 1 + spare) return {replica.idle_since + at_idle, at_idle};
-  const Instant called = levels.last_called(copies - 1 - spare) + at_idle;
+  const std::optional<std::size_t> level = level_of(world, app, replica);
+  if (!level) return {replica.idle_since + at_idle, at_idle};
+  const Instant called = levels.last_called(*level) + at_idle;
   return {std::max(replica.idle_since + warmth::kIdleMin, called), warmth::kIdleMin};
 }
 
@@ -143,7 +151,15 @@ warmth::Terms terms_of(const App& app, const Replica& replica) {
           .accelerators =
               accelerators > 0 ? static_cast<std::uint32_t>(accelerators) : spec.needs[0].count,
           .urgency_milli = spec.scale.urgency_milli,
-          .may_park = spec.park == model::ParkRule::Auto && replica.may_park};
+          .may_park = spec.park == model::ParkRule::Auto && replica.may_park,
+          .waiters_milli = record.waiters.milli(parked.value())};
+}
+
+std::optional<warmth::Step> next_step_of(const World& world, const App& app,
+                                         const Replica& replica) {
+  const warmth::Levels& levels = record_at(app, replica.revision->id).levels;
+  const std::size_t level = level_of(world, app, replica).value_or(0);
+  return warmth::next_step(tier_of(replica), terms_of(app, replica), levels.gaps(level));
 }
 
 bool may_cool(const World& world, const App& app, const Replica& replica) {
@@ -164,7 +180,7 @@ void arm_cooling(Step& step, const App& app, Replica& replica) {
   step.world.timers.clear(key);
   if (replica.state != State::Ready && !is_parked_and_unwanted(replica)) return;
   if (replica.state == State::Ready && !may_cool(step.world, app, replica)) return;
-  const auto next = warmth::next_step(tier_of(replica), terms_of(app, replica));
+  const auto next = next_step_of(step.world, app, replica);
   if (next)
     step.world.timers.set(key,
                           std::max(due_of(step.world, app, replica, *next).from, step.now + 1ms));
@@ -178,17 +194,27 @@ void arm_cooling_of_all(Step& step, const App& app) {
   }
 }
 
+// Another one of its revision that is ready, idle and was used earlier.
+bool has_longer_idle(const World& world, const App& app, const Replica& replica) {
+  return std::any_of(app.replicas.begin(), app.replicas.end(), [&](ReplicaId id) {
+    const Replica& other = world.replicas.at(id);
+    return other.state == State::Ready && other.closing == Closing::None && !other.is_serving &&
+           other.revision->id == replica.revision->id && other.idle_since < replica.idle_since;
+  });
+}
+
 void on_cooling_due(Step& step, Replica& replica) {
   App& app = step.world.apps.at(replica.app);
   const bool is_ready = replica.state == State::Ready;
   if (replica.closing != Closing::None || (!is_ready && !is_parked_and_unwanted(replica))) return;
   if (is_ready && !may_cool(step.world, app, replica)) return;
-  const auto next = warmth::next_step(tier_of(replica), terms_of(app, replica));
+  const auto next = next_step_of(step.world, app, replica);
   // What is known about waking or about its last use may have changed since the alarm was set.
   if (!next) return;
   const Due due = due_of(step.world, app, replica, *next);
   if (due.from > step.now) return arm_cooling(step, app, replica);
-  if (is_ready && keeps_headroom(step, app, replica)) {
+  if (is_ready &&
+      (keeps_headroom(step, app, replica) || has_longer_idle(step.world, app, replica))) {
     return step.world.timers.set({Alarm::Cool, replica.id.value}, step.now + warmth::kIdleMin);
   }
   if (next->to == Tier::Cold) {

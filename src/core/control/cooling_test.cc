@@ -200,7 +200,7 @@ TEST(Cooling, WaitsForBothAnswersWhenItParksAgainSoon) {
   warm.story.pass(2s);
   warm.story.request(2);
   warm.story.give_back(warm.id);
-  warm.story.pass(2s);
+  warm.story.pass(3s);
   EXPECT_EQ(warm.story.state(warm.id), State::Parking);
   warm.story.connections_closed(warm.id);
   EXPECT_TRUE(warm.story.park_ordered.empty()) << "that answered the first CloseConnections";

@@ -168,6 +168,14 @@ Replica* find_room(World& world, const App& app, Lane lane) {
   return best;
 }
 
+// Whoever waited was calling all the while.
+void note_wait(Step& step, App& app, const Replica& replica, Instant arrived) {
+  const Census census = take_census(step.world, app, replica.revision->id);
+  RevisionRecord& record = record_at(app, replica.revision->id);
+  record.levels.called(census.ready + census.coming, {arrived, step.now});
+  if (arrived < replica.ready_since || census.coming > 0) record.waiters.waited(step.now - arrived);
+}
+
 void hand_over(Step& step, App& app, Replica& replica, Lane lane) {
   const queue::Waiting waiting = *app.queue.pop(lane);
   step.world.waiting.erase(waiting.request);
@@ -176,6 +184,7 @@ void hand_over(Step& step, App& app, Replica& replica, Lane lane) {
   replica.idle_since = step.now;
   replica.is_serving = true;
   const bool waited_for_it = waiting.arrived < replica.ready_since;
+  note_wait(step, app, replica, waiting.arrived);
   const model::Temperature woke_from = waited_for_it ? replica.woke_from : model::Temperature::Warm;
   step.emit(model::Handover{.request = waiting.request,
                             .loop = waiting.loop,
@@ -248,19 +257,21 @@ Replica* find_wanted(World& world, const App& app, const model::Demand& event) {
 constexpr Duration kNewsMax = 5s;
 
 // It may have come without having tried this replica: who names a parked one tries no other, nor
-// does who finds others waiting, be it for another revision; and news of a replica takes its time.
-bool may_be_untried(const App& app, const Replica& replica, const queue::Waiting& waiting) {
-  if (waiting.wanted) return true;
+// does who finds others waiting, be it for another revision, or was drawn for another revision that
+// has lost its share since; and news of a replica takes its time.
+bool may_be_untried(const App& app, const Replica& replica, const queue::Waiting& waiting,
+                    RevisionId drawn) {
+  if (waiting.wanted || (drawn && drawn != replica.revision->id)) return true;
   if (app.queue.size(waiting.lane) > 1) return false;
   const bool is_split_off = !app.shares.empty() && replica.revision->id == waiting.lane.revision;
   return is_split_off || waiting.arrived < replica.ready_since + kNewsMax;
 }
 
 // Like ask_slots_of, of those that matter.
-void doubt_beliefs(World& world, const App& app, const queue::Waiting& waiting) {
+void doubt_beliefs(World& world, const App& app, const queue::Waiting& waiting, RevisionId drawn) {
   for (const ReplicaId id : app.replicas) {
     Replica& replica = world.replicas.at(id);
-    if (replica.state == State::Ready && may_be_untried(app, replica, waiting))
+    if (replica.state == State::Ready && may_be_untried(app, replica, waiting, drawn))
       replica.free_believed = slots_of(replica);
   }
 }
@@ -307,7 +318,7 @@ void enqueue(Step& step, App& app, const model::Demand& event) {
   }
   step.world.waiting.emplace(event.request, app.id);
   decide(step, {app.id, {}, event.request}, "queue", queue_words(step.world, app, waiting));
-  doubt_beliefs(step.world, app, waiting);
+  doubt_beliefs(step.world, app, waiting, event.revision);
   serve_queue(step, app);
 }
 

@@ -74,10 +74,12 @@ App& ensure_app(Step& step, const std::shared_ptr<const model::Revision>& revisi
   const warmth::WakeTimes prior = warmth::prior_wake_times(revision->spec.needs[0].kind == "cpu");
   record.wake_cold = warmth::WakeEstimates(prior.cold);
   record.wake_parked = warmth::WakeEstimates(prior.parked);
-  // A revision starts much like the one before it.
+  // A revision starts much like the one before it, and is called like it.
   if (const auto before = app.revisions.find(app.active); before != app.revisions.end()) {
     record.wake_cold = warmth::WakeEstimates(before->second.wake_cold.value());
     record.wake_parked = warmth::WakeEstimates(before->second.wake_parked.value());
+    record.levels = before->second.levels;
+    record.waiters = before->second.waiters;
   }
   app.revisions.emplace(revision->id, std::move(record));
   if (is_new) app.active = revision->id;

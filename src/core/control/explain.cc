@@ -36,8 +36,7 @@ Outlook of_way_up(const World& world, const Replica& replica) {
 Outlook of_idle(const World& world, const App& app, const Replica& replica) {
   const auto due = world.timers.find({Alarm::Cool, replica.id.value});
   const warmth::Terms terms = terms_of(app, replica);
-  const auto step =
-      warmth::next_step(replica.state == State::Ready ? Tier::Warm : Tier::Parked, terms);
+  const auto step = next_step_of(world, app, replica);
   if (!due || !step) return {"it stays as it is", Instant::never()};
   const std::string what = step->to == Tier::Parked ? "parked" : "stopped";
   return {"it is " + what + " then unless a request comes: " + wake_words(terms) +

@@ -104,7 +104,8 @@ void choose_fallback(World& world, App& app) {
 void call_for_all(Step& step, App& app) {
   for (const RevisionId revision : serving_revisions(app)) {
     const Census census = take_census(step.world, app, revision);
-    record_at(app, revision).levels.called(census.ready + census.coming + census.parked, step.now);
+    record_at(app, revision)
+        .levels.called(census.ready + census.coming + census.parked, {step.now, step.now});
   }
 }
 

@@ -47,6 +47,7 @@ void learn_wake_time(Step& step, App& app, const Replica& replica) {
   RevisionRecord& record = record_at(app, replica.revision->id);
   const NodeId node = replica.lease.node;
   const Duration time = step.now - replica.ordered_at;
+  record.waiters.woke(time);
   if (replica.woke_from == model::Temperature::Parked) {
     record.wake_parked.measured(node, time);
   } else {

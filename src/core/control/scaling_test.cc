@@ -230,6 +230,35 @@ TEST(Scaling, AParkedCopyIsResumedBeforeSomebodyWaits) {
   EXPECT_EQ(story.resumed.size(), 2u) << "both slots are taken, though nobody waits yet";
 }
 
+// Levels 1 and 2 are called at 0 s and 20 s, level 3 at 0 s alone; the alarms of all three replicas ring together.
+TEST(Scaling, OnlyTheReplicaThatIsNotCalledForCoolsWhenAllAreIdle) {
+  Story story({.cpus = 8});
+  model::AppSpec spec = spec_with({.replicas_max = 3, .concurrency = 1, .urgency_milli = 20'000});
+  spec.park = model::ParkRule::Never;
+  story.deploy(1, spec);
+  for (std::uint64_t id = 1; id <= 3; ++id) story.request(id);
+  const auto started = std::vector(story.started);
+  ASSERT_EQ(started.size(), 3u);
+  for (const auto& start : started) story.becomes_ready(start.replica, 1s);
+  story.pass(1s);
+  for (const auto& start : started) story.give_back(start.replica);
+  story.pass(1s);
+  story.report_busy();
+  story.pass(20s);
+  ASSERT_TRUE(story.take_slot(started[0].replica));
+  ASSERT_TRUE(story.take_slot(started[1].replica));
+  story.pass(1s);
+  story.give_back(started[0].replica);
+  story.give_back(started[1].replica);
+  story.pass(1s);
+  story.report_busy();
+  const Instant last = story.now;
+  while (story.count(State::Ready) == 3 && story.now < last + 1h) story.pass(1s);
+  EXPECT_EQ(story.count(State::Ready), 2u);
+  EXPECT_EQ(story.state(started[0].replica), State::Ready);
+  EXPECT_LT(story.now - last, 30s);
+}
+
 TEST(Scaling, RemovesAtMostHalfPerMinute) {
   Story story({.cpus = 8});
   model::AppSpec spec = spec_with({.replicas_max = 8, .concurrency = 1, .urgency_milli = 0});

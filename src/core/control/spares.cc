@@ -1,7 +1,7 @@
 // spares: replicas that an app's load does not call for get work only when the others have no room.
 //
 // Requests that are spread over all ready replicas keep all of them warm, however few would do. So
-// the oldest ceil((e + sqrt(e)) / slots) replicas of a revision, e being its average load, share the
+// the oldest ceil(e / slots) replicas of a revision, e being its average load, share the
 // work, at least one and at least what `min` and the schedule keep warm; the others are spares, which
 // the gateway tries last, in order, so that the last ones fall idle and cool.
 #include <algorithm>
@@ -16,8 +16,8 @@ namespace {
 
 std::uint32_t called_for(const App& app, const model::Revision& revision, Instant now) {
   const double load = app.load.at(now) * share_of(app, revision.id);
-  const std::uint32_t floor = scale::floor_replicas(load, revision.spec.scale.concurrency);
-  return std::max({floor, least_replicas(app), 1U});
+  const std::uint32_t filled = scale::replicas_for(load, revision.spec.scale.concurrency);
+  return std::max({filled, least_replicas(app), 1U});
 }
 
 }  // namespace

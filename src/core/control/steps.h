@@ -56,6 +56,7 @@ bool is_serving_revision(const App& app, RevisionId revision);
 // Replicas of one revision, by what they are to a request.
 struct Census {
   std::uint32_t ready = 0;
+  std::uint32_t closing = 0;  // of them, those that cool unless a request comes first
   std::uint32_t coming =
       0;  // Planned to Loading, Resuming, waiting to resume, or parking and to wake again
   std::uint32_t parked = 0;  // Parked or Parking without being wanted
@@ -138,10 +139,15 @@ void on(Step& step, const model::ProgressAsked& event);
 void ensure_capacity(Step& step, App& app);
 void ensure_minimum(Step& step, App& app);
 void ensure_floor(Step& step, App& app);
-// So many requests were in flight at once: what that calls for is remembered, see scale::Levels.
-void note_peak(Step& step, RevisionId id, std::uint64_t requests);
-// With so many ready, fewer slots are free than the app's urgency asks for, or fewer are ready than
-// its average load does. Only where a second of waiting is worth ten of a replica or more.
+// What a report tells of a revision's work.
+struct WorkPeak {
+  std::uint64_t requests = 0;  // at once
+  Span span{Instant::never(), {}};
+};
+// What that calls for is remembered, see warmth::Levels.
+void note_peak(Step& step, RevisionId id, const WorkPeak& work);
+// With so many ready, fewer slots are free than the app's urgency asks for: only where a second of
+// waiting is worth ten of a replica or more.
 bool lacks_headroom(const Step& step, const App& app, RevisionId id, std::uint32_t ready);
 // One more replica of a revision, and why.
 struct StartPlan {
@@ -204,6 +210,9 @@ void on_cooling_due(Step& step, Replica& replica);
 void arm_cooling(Step& step, const App& app, Replica& replica);
 void arm_cooling_of_all(Step& step, const App& app);
 warmth::Terms terms_of(const App& app, const Replica& replica);
+// The next step down of one that is ready or parked; `world` for the other replicas of its revision.
+std::optional<warmth::Step> next_step_of(const World& world, const App& app,
+                                         const Replica& replica);
 // False for those that `min` or the schedule keeps warm.
 bool may_cool(const World& world, const App& app, const Replica& replica);
 // Closes its slots if nobody has used them since; SlotsClosed goes on from there.

@@ -54,6 +54,18 @@ TEST(Traffic, TheRouteNamesTheSharesAndBothRevisionsReplicas) {
   EXPECT_EQ(s.story.app().traffic[1].percent, 10u);
 }
 
+TEST(Traffic, WhoWasDrawnForARevisionThatHasLostItsShareHasTheFreeSlotOfAnother) {
+  Split s;
+  s.set({{kFirst, 90}, {kSecond, 10}});
+  s.request(1, kFirst);
+  s.story.becomes_ready(s.story.last_started());
+  s.story.pass(6s);
+  s.story.give_back(s.story.last_started());  // nobody waits, so nobody is told
+  s.set({{kFirst, 100}});
+  s.request(2, kSecond);
+  EXPECT_TRUE(s.story.handover_of(2));
+}
+
 TEST(Traffic, WhoComesWhileOthersWaitForAnotherRevisionHasTheFreeSlotOfItsOwn) {
   Split s;
   s.set({{kFirst, 50}, {kSecond, 50}});

@@ -104,6 +104,7 @@ Census take_census(const World& world, const App& app, RevisionId revision) {
     if (replica.state != State::Parked || replica.lease_turn) census.leased += 1;
     if (replica.state == State::Ready) {
       census.ready += 1;
+      census.closing += replica.closing != Closing::None ? 1 : 0;
       census.promised += replica.free_believed;
     } else if (is_parked_and_unwanted(replica)) {
       census.parked += 1;

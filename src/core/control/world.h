@@ -112,13 +112,21 @@ struct Replica {
   model::ExitCause stop_cause = model::ExitCause::Stopped;
 };
 
+// The most requests in flight at once that the last report of work told of.
+struct Peak {
+  std::uint64_t requests = 0;
+  Instant at;
+};
+
 // What is learned about a revision.
 struct RevisionRecord {
   std::shared_ptr<const model::Revision> revision;
   life::FailureBudget budget;
   warmth::WakeEstimates wake_cold{10s};
   warmth::WakeEstimates wake_parked{50ms};
-  scale::Levels levels;
+  warmth::Levels levels;
+  warmth::Waiters waiters;
+  Peak peak;
 };
 
 // How the present step of a rollout goes.

@@ -38,9 +38,12 @@ Instant LoadAverage::falls_to(double level, Instant now) const {
   return now + Duration(static_cast<std::int64_t>(wait * 1e9));
 }
 
+std::uint32_t replicas_for(double requests, std::uint32_t slots) {
+  return static_cast<std::uint32_t>(std::ceil(requests / std::max(slots, 1U)));
+}
+
 std::uint32_t floor_replicas(double load, std::uint32_t slots) {
-  if (load < kAsleepBelow) return 0;
-  return static_cast<std::uint32_t>(std::ceil((load + std::sqrt(load)) / std::max(slots, 1U)));
+  return load < kAsleepBelow ? 0 : replicas_for(load + std::sqrt(load), slots);
 }
 
 double load_below_floor(std::uint32_t replicas, std::uint32_t slots) {
@@ -51,18 +54,6 @@ double load_below_floor(std::uint32_t replicas, std::uint32_t slots) {
   const double root = (std::sqrt(1 + 4 * enough) - 1) / 2;
   return std::max(root * root, kAsleepBelow * 0.999);
 }
-
-void Levels::called(std::uint32_t replicas, Instant now) {
-  if (last_.empty()) first_ = now;
-  if (last_.size() < replicas) last_.resize(replicas);
-  std::fill_n(last_.begin(), replicas, now);
-}
-
-Instant Levels::last_called(std::size_t level) const {
-  return level < last_.size() ? last_[level] : Instant{};
-}
-
-Duration Levels::known_for() const { return last_.empty() ? Duration{} : last_[0] - first_; }
 
 std::uint32_t headroom_slots(std::uint32_t urgency_milli) {
   std::uint32_t slots = 0;

@@ -26,9 +26,7 @@
 // floor, and at most half of an app's replicas per 60 s (RemovalWindow).
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "base/time.h"
 
@@ -52,29 +50,11 @@ class LoadAverage {
   Instant at_;
 };
 
+// Replicas that so many requests in flight fill.
+[[nodiscard]] std::uint32_t replicas_for(double requests, std::uint32_t slots);
 [[nodiscard]] std::uint32_t floor_replicas(double load, std::uint32_t slots);
 // The load below which the floor is less than `replicas` (at least 1).
 [[nodiscard]] double load_below_floor(std::uint32_t replicas, std::uint32_t slots);
-
-// When the first, second, ... replica of a revision was called for last. Packed, n requests need
-// ceil(n / slots) replicas; what more there is was called for earlier, and how long ago says how
-// warm it is worth keeping, whichever replica a stray request has touched since.
-//
-// Example: 4 slots, 9 requests in flight until 10 s, 3 afterwards: at 30 s the first replica is
-// called for, the second and third were so 20 s ago.
-class Levels {
- public:
-  // The first `replicas` are called for at this moment.
-  void called(std::uint32_t replicas, Instant now);
-  // Counted from 0; the beginning of time where it never was.
-  [[nodiscard]] Instant last_called(std::size_t level) const;
-  // From the first call to the last one.
-  [[nodiscard]] Duration known_for() const;
-
- private:
-  std::vector<Instant> last_;
-  Instant first_;
-};
 
 // Slots that are kept free by resuming a parked replica before somebody has to wait for it, and
 // parked replicas beyond those in use that are kept for a burst: more, the more a second of waiting

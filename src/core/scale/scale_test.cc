@@ -89,15 +89,6 @@ TEST(Scale, AverageIgnoresAClockThatStepsBack) {
   EXPECT_DOUBLE_EQ(average.at(at(100s)), before);
 }
 
-TEST(Levels, RememberWhenEachWasCalledForLast) {
-  Levels levels;
-  levels.called(3, at(10s));
-  levels.called(1, at(20s));
-  EXPECT_EQ(levels.last_called(0), at(20s));
-  EXPECT_EQ(levels.last_called(2), at(10s));
-  EXPECT_EQ(levels.last_called(3), Instant{});
-}
-
 TEST(Scale, HeadroomGrowsByASlotPerTenfoldOfUrgency) {
   EXPECT_EQ(headroom_slots(1'000), 0u);
   EXPECT_EQ(headroom_slots(5'000), 0u);

@@ -38,6 +38,7 @@
 
 #include "base/id.h"
 #include "base/time.h"
+#include "core/warmth/levels.h"
 #include "model/app.h"
 
 namespace kelvin::warmth {
@@ -104,6 +105,8 @@ struct Terms {
   std::uint32_t accelerators = 1;
   std::uint32_t urgency_milli = 20'000;  // lambda in thousandths
   bool may_park = true;
+  // Requests that wait for one resume on average, in thousandths (see Waiters).
+  std::uint32_t waiters_milli = 1'000;
 };
 
 // For so long after it became ready a replica is not cooled for somebody else's sake: as long as it
@@ -117,8 +120,9 @@ struct Step {
   Duration at_idle{};  // idle time, counted from the last request, at which it is due
 };
 
-// The next step down from `from`; nothing below Cold.
-[[nodiscard]] std::optional<Step> next_step(Tier from, const Terms& terms);
+// The next step down from `from`; nothing below Cold. Where silences of this level have been seen, the one that costs
+// least on average over them; else by the lower envelope.
+[[nodiscard]] std::optional<Step> next_step(Tier from, const Terms& terms, const Gaps& seen = {});
 
 // What it costs, in millionths of a replica-second, to lose this replica's warmth now: the price of
 // waking from `to` times the chance that somebody comes back soon. With nothing else known, the
