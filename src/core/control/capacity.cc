@@ -244,6 +244,8 @@ void ensure_floor_of(Step& step, App& app, RevisionId id) {
 // A parked copy is resumed before somebody has to wait for it.
 void ensure_headroom_of(Step& step, App& app, RevisionId id) {
   const Census census = take_census(step.world, app, id);
+  // Where none is ready the last report tells of work that is over.
+  if (census.ready == 0) return;
   if (census.parked == 0 || census.coming > 0 || room_of(app, census) == 0) return;
   if (!lacks_headroom(step, app, id, census.ready)) return;
   const model::Revision& revision = *record_at(app, id).revision;
